@@ -1,0 +1,12 @@
+//! What the host says about itself, for INFO.
+
+/// System, release and machine, such as `Linux 6.1.0-13-amd64 x86_64`.
+pub fn operating_system() -> String {
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+    format!("{} {} {}", read("ostype").trim(), read("osrelease").trim(), std::env::consts::ARCH)
+}
+
+/// The path of the running program; empty when the kernel does not tell.
+pub fn executable() -> String {
+    std::env::current_exe().map_or(String::new(), |path| path.display().to_string())
+}

@@ -1,0 +1,67 @@
+//! What the process uses of memory, for reports.
+
+use tikv_jemalloc_ctl::{epoch, stats};
+
+/// Figures of the allocator and of the kernel, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MemoryUse {
+    pub allocated: u64,
+    pub active: u64,
+    pub resident: u64,
+    /// Resident set of the process, from `/proc/self/statm`.
+    pub rss: u64,
+}
+
+/// Reads all of them; a figure that cannot be had is 0.
+pub fn memory_use() -> MemoryUse {
+    // The statistics are a snapshot that advancing the epoch renews; an old one is better than none.
+    let _ = epoch::advance();
+    let bytes = |figure: Result<usize, _>| figure.map_or(0, |bytes: usize| bytes as u64);
+    MemoryUse {
+        allocated: bytes(stats::allocated::read()),
+        active: bytes(stats::active::read()),
+        resident: bytes(stats::resident::read()),
+        rss: resident_pages() * page_bytes(),
+    }
+}
+
+fn resident_pages() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0)
+}
+
+fn page_bytes() -> u64 {
+    // SAFETY: no memory is passed.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as u64 }
+}
+
+/// Memory of the machine.
+pub fn total_memory() -> u64 {
+    // SAFETY: no memory is passed.
+    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
+    pages.max(0) as u64 * page_bytes()
+}
+
+/// User and system time of the process and of its waited-for children, as `getrusage(2)` gives them, in microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CpuUse {
+    pub user_us: u64,
+    pub system_us: u64,
+    pub children_user_us: u64,
+    pub children_system_us: u64,
+}
+
+pub fn cpu_use() -> CpuUse {
+    let (user_us, system_us) = usage(libc::RUSAGE_SELF);
+    let (children_user_us, children_system_us) = usage(libc::RUSAGE_CHILDREN);
+    CpuUse { user_us, system_us, children_user_us, children_system_us }
+}
+
+fn usage(who: i32) -> (u64, u64) {
+    // SAFETY: `rusage` is plain data for which zeroes are valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live `rusage`, which the call fills.
+    unsafe { libc::getrusage(who, &raw mut usage) };
+    let us = |time: libc::timeval| time.tv_sec as u64 * 1_000_000 + time.tv_usec as u64;
+    (us(usage.ru_utime), us(usage.ru_stime))
+}

@@ -1,0 +1,12 @@
+//! What the machine offers, behind safe functions: the ring, queues between cores, sockets, memory, SIMD.
+
+pub mod buffers;
+pub mod crc16;
+pub mod glob;
+pub mod host;
+pub mod memory;
+pub mod probe;
+pub mod ring;
+pub mod socket;
+pub mod spsc;
+pub mod waker;
