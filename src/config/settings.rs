@@ -1,0 +1,164 @@
+//! The settings that parts of the server use, as plain values: nobody outside this room reads rows.
+
+use std::path::PathBuf;
+
+use super::lists::cpu_numbers;
+use super::value::{OutputLimit, Value};
+use super::{Config, index_of};
+
+/// The values of everything that is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub port: u16,
+    pub bind: Vec<BindAddress>,
+    pub unixsocket: Option<PathBuf>,
+    /// Permission bits; none leaves those of the umask.
+    pub unixsocketperm: Option<u32>,
+    pub protected_mode: bool,
+    /// Connections.
+    pub backlog: u32,
+    /// 0 means never.
+    pub keepalive_s: u32,
+    /// 0 means never.
+    pub timeout_s: u32,
+    pub maxclients: u32,
+    pub output_limits: OutputLimits,
+    pub query_buffer_bytes_max: u64,
+    pub bulk_bytes_max: u64,
+    pub databases: u16,
+    /// 0 means one for each CPU.
+    pub shards: usize,
+    /// Empty means those of the affinity mask.
+    pub cpus: Vec<usize>,
+    pub spin_us: u32,
+    /// Empty means the system's choice.
+    pub loopback_congestion: String,
+    pub log_level: LogLevel,
+    pub log_format: LogFormat,
+    pub logfile: Option<PathBuf>,
+    pub pidfile: Option<PathBuf>,
+    pub dir: PathBuf,
+}
+
+/// An address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BindAddress {
+    /// `*` is all of IPv4, `::*` all of IPv6; otherwise an address or a host name.
+    pub address: String,
+    /// Whether it may be missing on this host.
+    pub is_optional: bool,
+}
+
+/// When clients that read too slowly are cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputLimits {
+    pub normal: OutputLimit,
+    pub replica: OutputLimit,
+    pub pubsub: OutputLimit,
+}
+
+/// From the most talkative to the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    Debug,
+    Verbose,
+    Notice,
+    Warning,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Config {
+    /// The present values. Cheap enough to take anew after each change.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            port: self.integer("port"),
+            bind: self.bind_addresses(),
+            unixsocket: self.path("unixsocket"),
+            unixsocketperm: Some(self.integer("unixsocketperm")).filter(|permissions| *permissions != 0),
+            protected_mode: *self.value("protected-mode") == Value::Bool(true),
+            backlog: self.integer("tcp-backlog"),
+            keepalive_s: self.integer("tcp-keepalive"),
+            timeout_s: self.integer("timeout"),
+            maxclients: self.integer("maxclients"),
+            output_limits: self.output_limits(),
+            query_buffer_bytes_max: self.bytes("client-query-buffer-limit"),
+            bulk_bytes_max: self.bytes("proto-max-bulk-len"),
+            databases: self.integer("databases"),
+            shards: self.integer("shards"),
+            cpus: cpu_numbers(self.text("cpus")).expect("the row's kind has checked the list"),
+            spin_us: self.integer("spin-us"),
+            loopback_congestion: String::from_utf8_lossy(self.text("loopback-congestion")).into_owned(),
+            log_level: self.log_level(),
+            log_format: self.log_format(),
+            logfile: self.path("logfile"),
+            pidfile: self.path("pidfile"),
+            dir: self.path("dir").expect("the directory is set from the start"),
+        }
+    }
+
+    fn integer<T: TryFrom<i64>>(&self, name: &str) -> T {
+        let Value::Integer(number) = self.values[index_of(name)] else {
+            unreachable!("{name} is an integer")
+        };
+        T::try_from(number).ok().expect("the row's bounds fit the type")
+    }
+
+    fn bytes(&self, name: &str) -> u64 {
+        let Value::Bytes(bytes) = *self.value(name) else {
+            unreachable!("{name} is a memory value")
+        };
+        bytes
+    }
+
+    fn bind_addresses(&self) -> Vec<BindAddress> {
+        let Value::Words(words) = self.value("bind") else {
+            unreachable!("bind is a list of words")
+        };
+        let address = |word: &Vec<u8>| {
+            let text = String::from_utf8_lossy(word);
+            match text.strip_prefix('-') {
+                Some(address) => BindAddress {
+                    address: address.to_owned(),
+                    is_optional: true,
+                },
+                None => BindAddress {
+                    address: text.into_owned(),
+                    is_optional: false,
+                },
+            }
+        };
+        words.iter().map(address).collect()
+    }
+
+    fn output_limits(&self) -> OutputLimits {
+        let Value::OutputLimits([normal, replica, pubsub]) = *self.value("client-output-buffer-limit") else {
+            unreachable!("the row's kind is output limits")
+        };
+        OutputLimits {
+            normal,
+            replica,
+            pubsub,
+        }
+    }
+
+    fn log_level(&self) -> LogLevel {
+        match self.value("loglevel") {
+            Value::Choice(0) => LogLevel::Debug,
+            Value::Choice(1) => LogLevel::Verbose,
+            Value::Choice(2) => LogLevel::Notice,
+            _ => LogLevel::Warning,
+        }
+    }
+
+    fn log_format(&self) -> LogFormat {
+        match self.value("log-format") {
+            Value::Choice(0) => LogFormat::Text,
+            _ => LogFormat::Json,
+        }
+    }
+}
