@@ -1,0 +1,92 @@
+//! basalt-load: a load generator for RESP servers.
+
+mod arguments;
+mod compare;
+mod comparison;
+mod cpu;
+mod folder;
+mod interrupt;
+mod latency;
+mod launch;
+mod load;
+mod preload;
+mod random;
+mod reply;
+mod report;
+mod ring;
+mod run;
+mod server;
+mod target;
+mod template;
+mod words;
+mod worker;
+mod workload;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Action, Arguments, CompareArguments, RunArguments};
+use interrupt::Interrupt;
+use report::{Ended, RunReport, write_json};
+
+/// What a shell reports for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().action {
+        Action::Run(arguments) => run(&arguments),
+        Action::Compare(arguments) => compare(&arguments),
+        Action::Launch(arguments) => launch::become_command(&arguments)
+            .map_err(Into::into)
+            .map(|never| match never {}),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("basalt-load: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: &RunArguments) -> Result<ExitCode, Box<dyn Error>> {
+    let interrupt = Interrupt::on_signals()?;
+    let report = run::run(arguments, &interrupt)?;
+    print!("{}", report.table());
+    if let Some(path) = &arguments.json {
+        write_json(path, &report)?;
+    }
+    Ok(exit_code(&report))
+}
+
+/// Says on standard error what is wrong with a run, if anything.
+fn exit_code(report: &RunReport) -> ExitCode {
+    if let Some(failure) = &report.failure {
+        eprintln!("basalt-load: {failure}");
+    }
+    if report.errors > 0 {
+        let (errors, requests) = (report.errors, report.requests);
+        eprintln!("basalt-load: {errors} of {requests} replies are errors");
+    }
+    if report.ended == Ended::Interrupted {
+        eprintln!("basalt-load: interrupted, results are those up to then");
+        return ExitCode::from(INTERRUPTED);
+    }
+    if report.failure.is_some() || report.errors > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+fn compare(arguments: &CompareArguments) -> Result<ExitCode, Box<dyn Error>> {
+    let interrupt = Interrupt::on_signals()?;
+    let comparison = compare::compare(arguments, &interrupt)?;
+    if let Some(path) = &arguments.json {
+        write_json(path, &comparison)?;
+    }
+    if interrupt.is_set() {
+        eprintln!("basalt-load: interrupted, results are those of the rounds up to then");
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    Ok(ExitCode::SUCCESS)
+}

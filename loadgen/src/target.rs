@@ -1,0 +1,95 @@
+//! Where the server is, and connections to it.
+
+use std::fmt;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// How long one connection may take to be accepted.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// A server's address.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    Tcp { host: String, port: u16 },
+    Unix(PathBuf),
+}
+
+/// Not all of the wanted connections could be opened.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot connect to {target}: {source} ({open} of {wanted} connections were open, no request was sent)"
+)]
+pub struct ConnectError {
+    pub target: Target,
+    pub open: usize,
+    pub wanted: usize,
+    pub source: io::Error,
+}
+
+impl Target {
+    /// Opens connections one after the other.
+    pub fn connect_all(&self, wanted: usize) -> Result<Vec<OwnedFd>, ConnectError> {
+        raise_open_files(wanted as u64 + 64);
+        let mut sockets = Vec::with_capacity(wanted);
+        while sockets.len() < wanted {
+            let socket = self.connect().map_err(|source| ConnectError {
+                target: self.clone(),
+                open: sockets.len(),
+                wanted,
+                source,
+            })?;
+            sockets.push(socket);
+        }
+        Ok(sockets)
+    }
+
+    pub fn connect(&self) -> io::Result<OwnedFd> {
+        match self {
+            Target::Unix(path) => UnixStream::connect(path).map(OwnedFd::from),
+            Target::Tcp { host, port } => {
+                let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+                for address in (host.as_str(), *port).to_socket_addrs()? {
+                    match TcpStream::connect_timeout(&address, CONNECT_TIME_MAX) {
+                        Ok(stream) => {
+                            stream.set_nodelay(true)?;
+                            return Ok(stream.into());
+                        }
+                        Err(error) => last = error,
+                    }
+                }
+                Err(last)
+            }
+        }
+    }
+}
+
+/// Raises the limit of open files if it is too low. Not being allowed to shows when a connection fails.
+fn raise_open_files(wanted: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let allowed = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+        // Should this fail, connecting reports "too many open files" with the count it got to.
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(allowed),
+                maximum: limit.maximum,
+            },
+        );
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Tcp { host, port } => write!(formatter, "{host}:{port}"),
+            Target::Unix(path) => write!(formatter, "{}", path.display()),
+        }
+    }
+}

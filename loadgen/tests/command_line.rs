@@ -1,0 +1,504 @@
+//! The program as a user meets it: what it says, writes and exits with, against a small server in this process.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How the server answers one request.
+#[derive(Clone, Copy)]
+enum Answer {
+    Value,
+    Error,
+    /// Closes the connection after so many requests of it.
+    CloseAfter(u64),
+    Garbage,
+}
+
+/// A folder for results, gone at the end of the test.
+struct Results(PathBuf);
+
+impl Results {
+    fn new() -> Results {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("basalt-load-test-{}-{number}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Results(path)
+    }
+
+    fn path(&self) -> String {
+        self.0.join("results.json").display().to_string()
+    }
+
+    fn document(&self) -> Value {
+        serde_json::from_str(&std::fs::read_to_string(self.path()).unwrap()).unwrap()
+    }
+}
+
+impl Drop for Results {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// Starts a server on a free port; gives the port and the number of requests it has seen.
+fn serve(answer: Answer) -> (u16, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let seen = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&seen);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let counter = Arc::clone(&counter);
+            let stream = stream.unwrap();
+            stream.set_nodelay(true).unwrap();
+            thread::spawn(move || answer_all(stream, answer, &counter));
+        }
+    });
+    (port, seen)
+}
+
+/// Answers until the client goes. Requests are counted by their arrays' headers: no argument here holds a `*`.
+fn answer_all(mut stream: impl Read + Write, answer: Answer, seen: &AtomicU64) {
+    let mut block = [0; 4096];
+    let mut served = 0;
+    while let Ok(length @ 1..) = stream.read(&mut block) {
+        let requests = block[..length].iter().filter(|&&byte| byte == b'*').count() as u64;
+        seen.fetch_add(requests, Ordering::Relaxed);
+        served += requests;
+        let reply: &[u8] = match answer {
+            Answer::CloseAfter(limit) if served > limit => return,
+            Answer::Value | Answer::CloseAfter(_) => b"$5\r\nhello\r\n",
+            Answer::Error => b"-ERR no such thing\r\n",
+            Answer::Garbage => b"HTTP/1.1 400 Bad Request\r\n",
+        };
+        if stream.write_all(&reply.repeat(requests as usize)).is_err() {
+            return;
+        }
+    }
+}
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_basalt-load"));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn run(port: u16, arguments: &[&str]) -> Output {
+    program()
+        .args(["run", "--port", &port.to_string()])
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn a_run_answers_exactly_the_requests_asked_for() {
+    let (port, seen) = serve(Answer::Value);
+    let results = Results::new();
+    let arguments = [
+        "--command",
+        "GET key:{key}",
+        "--requests",
+        "10007",
+        "--connections",
+        "7",
+    ];
+    let more = ["--pipeline", "16", "--threads", "2", "--json", &results.path()];
+    let output = run(port, &[&arguments[..], &more[..]].concat());
+    let (table, errors) = texts(&output);
+    assert!(output.status.success() && errors.is_empty(), "{errors}");
+    assert!(table.contains("10,007 in"), "{table}");
+    let document = results.document();
+    assert_eq!(document["requests"], 10007);
+    assert_eq!(seen.load(Ordering::Relaxed), 10007);
+    assert_eq!(
+        (&document["errors"], &document["pipeline"]),
+        (&0.into(), &16.into())
+    );
+    let latency = &document["latency_us"];
+    let at = |name: &str| latency[name].as_f64().unwrap();
+    assert!(
+        at("p50") > 0.0 && at("p50") <= at("p99") && at("p99") <= at("max"),
+        "{latency}"
+    );
+    assert!(document["cpu_us_per_request"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_run_lasts_as_long_as_asked_and_weighs_a_server() {
+    let (port, _) = serve(Answer::Value);
+    let results = Results::new();
+    let own = std::process::id().to_string();
+    let arguments = [
+        "--command",
+        "PING",
+        "--seconds",
+        "0.3",
+        "--warmup",
+        "0.1",
+        "--connections",
+        "3",
+    ];
+    let output = run(
+        port,
+        &[&arguments[..], &["--server-pid", &own, "--json", &results.path()]].concat(),
+    );
+    assert!(output.status.success(), "{output:?}");
+    let document = results.document();
+    let seconds = document["seconds"].as_f64().unwrap();
+    assert!((0.05..10.0).contains(&seconds), "{seconds}");
+    assert!(document["server"]["cpu_us_per_request"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn keys_are_preloaded_once_each() {
+    let (port, seen) = serve(Answer::Value);
+    let preload = [
+        "--preload",
+        "SET key:{key} {value}",
+        "--key-space",
+        "5000",
+        "--value-size",
+        "10",
+    ];
+    let load = [
+        "--command",
+        "GET key:{key}",
+        "--requests",
+        "100",
+        "--connections",
+        "2",
+    ];
+    let output = run(port, &[preload, load].concat());
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(seen.load(Ordering::Relaxed), 5100);
+}
+
+#[test]
+fn unix_sockets_are_servers_too() {
+    let results = Results::new();
+    let path = results.0.join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || answer_all(stream.unwrap(), Answer::Value, &AtomicU64::new(0)));
+        }
+    });
+    let arguments = [
+        "--command",
+        "GET {key}",
+        "--requests",
+        "1000",
+        "--preload",
+        "SET {key} 1",
+        "--key-space",
+        "10",
+    ];
+    let output = program()
+        .args(["run", "--unix"])
+        .arg(&path)
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn error_replies_are_counted_and_shown() {
+    let (port, _) = serve(Answer::Error);
+    let output = run(
+        port,
+        &["--command", "GET {key}", "--requests", "50", "--connections", "5"],
+    );
+    let (table, errors) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(table.contains("ERR no such thing"), "{table}");
+    assert!(errors.contains("50 of 50 replies are errors"), "{errors}");
+}
+
+#[test]
+fn a_failing_preload_stops_the_run() {
+    let (port, _) = serve(Answer::Error);
+    let output = run(port, &["--command", "PING", "--preload", "SET {key} 1"]);
+    let (_, errors) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors.contains("0 of 100000 keys") && errors.contains("ERR no such thing"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_refused_connection_is_explained() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let output = run(port, &["--command", "PING"]);
+    let (_, errors) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors.contains("Connection refused") && errors.contains("0 of 50 connections"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_server_that_dies_midway_ends_the_run_with_counts() {
+    let (port, _) = serve(Answer::CloseAfter(100));
+    let results = Results::new();
+    let output = run(
+        port,
+        &[
+            "--command",
+            "PING",
+            "--connections",
+            "4",
+            "--json",
+            &results.path(),
+        ],
+    );
+    let (table, errors) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors.contains("requests were answered on 4 connections"),
+        "{errors}"
+    );
+    let document = results.document();
+    let requests = document["requests"].as_u64().unwrap();
+    assert!(
+        (1..=400).contains(&requests) && table.contains(&format!("{requests} in")),
+        "{table}"
+    );
+    assert_eq!(document["ended"], "failed");
+}
+
+#[test]
+fn a_server_of_another_protocol_is_recognised() {
+    let (port, _) = serve(Answer::Garbage);
+    let output = run(port, &["--command", "PING", "--connections", "1"]);
+    let (_, errors) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors.contains("not RESP"), "{errors}");
+}
+
+#[test]
+fn impossible_loads_are_refused_before_connecting() {
+    for (arguments, message) in [
+        (&["--command", "GET 'x"][..], "quote is not closed"),
+        (&["--command", "GET {key}", "--key-digits", "2"], "digits"),
+        (
+            &["--command", "PING", "--connections", "2", "--threads", "3"],
+            "3 threads",
+        ),
+        (
+            &[
+                "--command",
+                "SET a {value}",
+                "--value-size",
+                "60000000",
+                "--pipeline",
+                "9",
+            ],
+            "batch",
+        ),
+    ] {
+        let output = run(1, arguments);
+        let (_, errors) = texts(&output);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(errors.contains(message), "{arguments:?}: {errors}");
+    }
+}
+
+fn interrupt(child: &Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+}
+
+fn wait_until(condition: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < Duration::from_secs(20), "it did not come about");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn an_interrupt_shows_what_was_measured() {
+    let (port, seen) = serve(Answer::Value);
+    let results = Results::new();
+    let arguments = [
+        "run",
+        "--port",
+        &port.to_string(),
+        "--command",
+        "PING",
+        "--seconds",
+        "60",
+    ];
+    let child = program()
+        .args(arguments)
+        .args(["--json", &results.path()])
+        .spawn()
+        .unwrap();
+    wait_until(|| seen.load(Ordering::Relaxed) > 1000);
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    let (table, errors) = texts(&output);
+    assert_eq!(output.status.code(), Some(130), "{errors}");
+    assert!(
+        table.contains("requests/s") && errors.contains("interrupted"),
+        "{table} {errors}"
+    );
+    assert!(results.document()["requests"].as_u64().unwrap() > 0);
+}
+
+/// Not a test: the server that the tests below start, through this program's own file.
+#[test]
+#[ignore = "runs until it is stopped"]
+fn small_server() {
+    let port: u16 = std::env::var("SMALL_SERVER_PORT").unwrap().parse().unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    for stream in listener.incoming() {
+        let stream = stream.unwrap();
+        stream.set_nodelay(true).unwrap();
+        thread::spawn(move || answer_all(stream, Answer::Value, &AtomicU64::new(0)));
+    }
+}
+
+fn small_server_command() -> String {
+    let own = std::env::current_exe().unwrap().display().to_string();
+    format!("env SMALL_SERVER_PORT={{port}} '{own}' --ignored --exact small_server --nocapture")
+}
+
+/// Runs a comparison with a temporary folder of its own; gives its output, once that folder was found empty.
+fn compare(results: &Results, arguments: &[&str]) -> Output {
+    let folder = results.0.join("temporary");
+    std::fs::create_dir(&folder).unwrap();
+    let output = program()
+        .env("TMPDIR", &folder)
+        .arg("compare")
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert_eq!(
+        std::fs::read_dir(folder).unwrap().count(),
+        0,
+        "folders are left behind"
+    );
+    output
+}
+
+#[test]
+fn servers_are_compared_in_rounds_with_a_control() {
+    let results = Results::new();
+    let server = small_server_command();
+    let (first, second) = (format!("one={server}"), format!("two={server}"));
+    let servers = [
+        "--server",
+        &first,
+        "--server",
+        &second,
+        "--control",
+        "--rounds",
+        "2",
+        "--seconds",
+        "0.2",
+    ];
+    let workloads = [
+        "--workload",
+        "get-c2",
+        "--workload",
+        "ping-c3-p4",
+        "--key-space",
+        "100",
+    ];
+    let output = compare(
+        &results,
+        &[&servers[..], &workloads[..], &["--json", &results.path()]].concat(),
+    );
+    let (table, errors) = texts(&output);
+    assert!(output.status.success(), "{errors}");
+    assert!(
+        table.contains("ping-d64-c3-p4: PING (2 rounds)") && table.contains("noise: one'"),
+        "{table}"
+    );
+    let document = results.document();
+    let servers = document["workloads"][0]["servers"].as_array().unwrap();
+    let names: Vec<&str> = servers
+        .iter()
+        .map(|server| server["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["one", "two", "one'"]);
+    for server in servers {
+        assert_eq!(server["rounds"].as_array().unwrap().len(), 2);
+        assert!(
+            server["cpu_us_per_request"]["median"].as_f64().unwrap() > 0.0,
+            "{server}"
+        );
+    }
+    assert_eq!(servers[0]["cpu_ratio"]["median"], 1.0);
+}
+
+#[test]
+fn a_server_that_cannot_start_ends_the_comparison() {
+    let results = Results::new();
+    let ends = "a=sh -c 'echo port {port} is ugly; exit 3'";
+    let output = compare(&results, &["--server", ends, "--workload", "ping"]);
+    let (_, errors) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors.contains("a has ended") && errors.contains("is ugly"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn an_interrupted_comparison_stops_its_servers() {
+    let results = Results::new();
+    let folder = results.0.join("temporary");
+    std::fs::create_dir(&folder).unwrap();
+    let server = format!("one={}", small_server_command());
+    let child = program()
+        .env("TMPDIR", &folder)
+        .args([
+            "compare",
+            "--server",
+            &server,
+            "--workload",
+            "ping",
+            "--seconds",
+            "60",
+        ])
+        .spawn()
+        .unwrap();
+    // The generator leaves a file for its messages as soon as it is started.
+    let running = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().path().join("messages").exists();
+    wait_until(|| std::fs::read_dir(&folder).unwrap().any(running));
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    let (table, errors) = texts(&output);
+    assert_eq!(output.status.code(), Some(130), "{errors}");
+    assert_eq!(
+        std::fs::read_dir(&folder).unwrap().count(),
+        0,
+        "folders are left behind"
+    );
+    assert!(table.contains("one: env SMALL_SERVER_PORT"), "{table}");
+}

@@ -1,0 +1,74 @@
+//! What each core counts, in a block of its own, for anyone to read at any time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One number that one core writes and others read.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Only the owning core calls this, so no read-modify-write is needed.
+    #[inline]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub fn add(&self, more: u64) {
+        self.set(self.read().wrapping_add(more));
+    }
+
+    pub fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of one core; cache lines of their own.
+#[derive(Default)]
+#[repr(align(128))]
+pub struct Counters {
+    pub clients: Counter,
+    pub connections_received: Counter,
+    pub connections_rejected: Counter,
+    pub commands: Counter,
+    pub input_bytes: Counter,
+    pub output_bytes: Counter,
+    pub reads: Counter,
+    pub writes: Counter,
+    pub error_replies: Counter,
+    pub keyspace_hits: Counter,
+    pub keyspace_misses: Counter,
+    pub expired_keys: Counter,
+    /// Logical bytes of keys and values.
+    pub used_memory: Counter,
+    /// Requests that went to another core, and the messages that carried them.
+    pub remote_requests: Counter,
+    pub remote_messages: Counter,
+    pub keys: [Counter; 16],
+    pub keys_with_deadline: [Counter; 16],
+}
+
+impl Counters {
+    /// Starts again at zero what CONFIG RESETSTAT resets; only the owning core calls this.
+    pub fn reset(&self) {
+        let since_start = [
+            &self.connections_received,
+            &self.connections_rejected,
+            &self.commands,
+            &self.input_bytes,
+            &self.output_bytes,
+            &self.reads,
+            &self.writes,
+            &self.error_replies,
+            &self.keyspace_hits,
+            &self.keyspace_misses,
+            &self.expired_keys,
+        ];
+        since_start.iter().for_each(|counter| counter.set(0));
+    }
+}
+
+/// Adds up one counter over all cores.
+pub fn sum(counters: &[Counters], pick: impl Fn(&Counters) -> &Counter) -> u64 {
+    counters.iter().map(|core| pick(core).read()).fold(0, u64::wrapping_add)
+}

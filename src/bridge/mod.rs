@@ -1,0 +1,148 @@
+//! Where the planes meet: counters that cores publish, the configuration, and the request to stop.
+
+pub mod counters;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::bridge::counters::{Counters, sum};
+use crate::config::Config;
+use crate::sys::waker::Waker;
+
+/// Work per second, over the last interval between two samples.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rates {
+    pub commands: u64,
+    pub input_bytes: u64,
+    pub output_bytes: u64,
+}
+
+/// The totals at the last sample, and the rates since the one before.
+#[derive(Default)]
+struct Sampled {
+    totals: Rates,
+    rates: Rates,
+}
+
+/// What names one run of the server.
+pub struct Identity {
+    pub started_at_us: u64,
+    pub run_id: String,
+    pub replication_id: String,
+}
+
+/// Shared by all threads of the server. Nothing on the path of a request takes a lock here.
+pub struct Bridge {
+    config: Mutex<Config>,
+    pub counters: Box<[Counters]>,
+    pub wakers: Box<[Waker]>,
+    pub started_at_us: u64,
+    /// 40 hexadecimal digits that differ at every start.
+    pub run_id: String,
+    /// The same, for replication.
+    pub replication_id: String,
+    memory_peak: AtomicU64,
+    rates: Mutex<Sampled>,
+    next_client: AtomicU64,
+    clients: AtomicU64,
+    stopping: AtomicBool,
+    /// Rung by a core whose client asked for SHUTDOWN.
+    shutdown_asked: Notify,
+}
+
+impl Bridge {
+    pub fn new(config: Config, wakers: Vec<Waker>, identity: Identity) -> Self {
+        Bridge {
+            config: Mutex::new(config),
+            counters: wakers.iter().map(|_| Counters::default()).collect(),
+            wakers: wakers.into_boxed_slice(),
+            started_at_us: identity.started_at_us,
+            run_id: identity.run_id,
+            replication_id: identity.replication_id,
+            memory_peak: AtomicU64::new(0),
+            rates: Mutex::default(),
+            next_client: AtomicU64::new(1),
+            clients: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            shutdown_asked: Notify::new(),
+        }
+    }
+
+    /// The authoritative configuration; for CONFIG and start-up only.
+    pub fn config(&self) -> MutexGuard<'_, Config> {
+        self.config.lock().expect("nobody panics while holding the configuration")
+    }
+
+    /// An id that no client had before.
+    pub fn next_client_id(&self) -> u64 {
+        self.next_client.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Counts a new client unless there are `most` already.
+    pub fn admit_client(&self, most: u64) -> bool {
+        let admitted = self.clients.fetch_add(1, Ordering::Relaxed) < most;
+        if !admitted {
+            self.clients.fetch_sub(1, Ordering::Relaxed);
+        }
+        admitted
+    }
+
+    pub fn dismiss_client(&self) {
+        self.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub fn client_count(&self) -> u64 {
+        self.clients.load(Ordering::Relaxed)
+    }
+
+    /// Remembers the highest of the figures seen, and gives it.
+    pub fn note_memory_peak(&self, used: u64) -> u64 {
+        self.memory_peak.fetch_max(used, Ordering::Relaxed).max(used)
+    }
+
+    /// Takes a sample of the counters, `elapsed` after the one before.
+    pub fn sample_rates(&self, elapsed: Duration) {
+        let totals = Rates {
+            commands: sum(&self.counters, |core| &core.commands),
+            input_bytes: sum(&self.counters, |core| &core.input_bytes),
+            output_bytes: sum(&self.counters, |core| &core.output_bytes),
+        };
+        let mut sampled = self.rates.lock().expect("nobody panics while holding the rates");
+        // A counter that was reset in between starts a new interval.
+        let per_second = |now: u64, then: u64| {
+            (now.saturating_sub(then) as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE)) as u64
+        };
+        sampled.rates = Rates {
+            commands: per_second(totals.commands, sampled.totals.commands),
+            input_bytes: per_second(totals.input_bytes, sampled.totals.input_bytes),
+            output_bytes: per_second(totals.output_bytes, sampled.totals.output_bytes),
+        };
+        sampled.totals = totals;
+    }
+
+    pub fn rates(&self) -> Rates {
+        self.rates.lock().expect("nobody panics while holding the rates").rates
+    }
+
+    /// Asks the control plane to end the server.
+    pub fn ask_shutdown(&self) {
+        self.shutdown_asked.notify_one();
+    }
+
+    pub async fn shutdown_asked(&self) {
+        self.shutdown_asked.notified().await;
+    }
+
+    /// Tells every core to finish its turn and stop.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.wakers.iter().for_each(Waker::wake);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,136 @@
+//! What a handler is given, and what it may ask for when it cannot finish alone.
+
+use bytes::Bytes;
+
+use crate::cluster::slot_of;
+use crate::commands::caller::Caller;
+use crate::keyspace::{EntryRef, Key, Keyspace};
+use crate::protocol::{Args, Reply};
+
+/// The circumstances of one turn of a core: handlers have no clock of their own.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Microseconds since the Unix epoch.
+    pub now_us: u64,
+    /// Databases that may be selected.
+    pub databases: u8,
+    pub process: Process,
+}
+
+/// What never changes while the server runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Process {
+    pub started_at_us: u64,
+    pub shards: u16,
+}
+
+impl Turn {
+    pub fn now_ms(&self) -> u64 {
+        self.now_us / 1000
+    }
+}
+
+/// A request that runs on a shard.
+pub struct Call<'a> {
+    pub args: Args<'a>,
+    /// The first key, hashed when the request was routed.
+    pub key: Key<'a>,
+    pub database: u8,
+    /// Whether reading leaves the key's idle time alone (CLIENT NO-TOUCH).
+    pub no_touch: bool,
+    pub keyspace: &'a mut Keyspace,
+    pub reply: Reply<'a>,
+    pub turn: &'a Turn,
+}
+
+impl<'a> Call<'a> {
+    /// The key at an argument's index.
+    pub fn key_at(&self, index: usize) -> Key<'a> {
+        let bytes = self.args.at(index);
+        self.keyspace.hasher().key(bytes, slot_of(bytes))
+    }
+
+    /// The entry of the first key, and where to write about it. This is a use of the key, unless the client said
+    /// NO-TOUCH.
+    #[inline]
+    pub fn find(&mut self) -> (Option<EntryRef<'_>>, &mut Reply<'a>) {
+        let (database, now_ms) = (self.database.into(), self.turn.now_ms());
+        let entry = match self.no_touch {
+            false => self.keyspace.find(database, &self.key, now_ms),
+            true => self.keyspace.peek(database, &self.key, now_ms),
+        };
+        (entry, &mut self.reply)
+    }
+}
+
+/// A request that runs on the session.
+pub struct SessionCall<'a> {
+    pub args: Args<'a>,
+    pub caller: &'a mut Caller,
+    pub reply: Reply<'a>,
+    pub turn: &'a Turn,
+}
+
+/// What is left to do when a session's handler returns.
+#[derive(Debug)]
+pub enum Next {
+    /// The reply is written.
+    Done,
+    /// The reply is written; what the client sent behind this request is dropped and the connection closed.
+    Close,
+    /// The core gathers the reply, from other cores if need be.
+    Ask(Ask),
+}
+
+/// What a session cannot know by itself.
+#[derive(Debug)]
+pub enum Ask {
+    ConfigGet(Vec<Bytes>),
+    /// Names and values.
+    ConfigSet(Vec<(Bytes, Bytes)>),
+    ConfigRewrite,
+    ConfigResetStat,
+    /// Names of sections; none: the default ones.
+    Info(Vec<Bytes>),
+    ClientInfo,
+    ClientList(ClientFilter),
+    ClientKill { filter: ClientFilter, style: KillStyle },
+    Shutdown(Shutdown),
+}
+
+/// Which clients are meant; all conditions given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientFilter {
+    pub ids: Option<Vec<u64>>,
+    pub kind: Option<ClientKind>,
+    /// `ip:port` or the path of a Unix socket with `:0`, as in CLIENT LIST.
+    pub address: Option<Bytes>,
+    pub local_address: Option<Bytes>,
+    pub user: Option<Bytes>,
+    pub skip_me: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientKind {
+    Normal,
+    Replica,
+    Master,
+    PubSub,
+}
+
+/// The two forms of CLIENT KILL answer differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillStyle {
+    /// `CLIENT KILL ip:port`: OK, or an error when there is none.
+    ByAddress,
+    /// `CLIENT KILL filter value ...`: the number killed.
+    ByFilter,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shutdown {
+    pub save: Option<bool>,
+    pub now: bool,
+    pub force: bool,
+    pub abort: bool,
+}

@@ -1,0 +1,8 @@
+//! What COMMAND DOCS tells: grammar, history, cost and one sentence for each row, a file for each family.
+
+pub mod client;
+pub mod connection;
+pub mod generic;
+pub mod introspection;
+pub mod server;
+pub mod string;

@@ -1,0 +1,40 @@
+//! The command table: a row and a handler for every command, a file for each family.
+//!
+//! Routing, COMMAND, documentation, counters and the tests against Redis read the rows; nobody matches on names.
+
+pub mod call;
+pub mod caller;
+pub mod client_line;
+pub mod error;
+pub mod flags;
+pub mod grammar;
+pub mod info;
+pub mod resolve;
+pub mod row;
+pub mod table;
+
+mod client;
+mod client_filter;
+mod connection;
+mod describe;
+mod docs;
+mod document;
+mod generic;
+mod hello;
+mod help;
+mod introspection;
+mod server;
+mod set_options;
+mod string;
+
+pub use call::{Ask, Call, Next, SessionCall, Turn};
+pub use caller::Caller;
+pub use client_line::ClientFacts;
+pub use error::CommandError;
+pub use info::InfoFacts;
+pub use resolve::{Refusal, resolve};
+pub use row::{Command, Keys, Merge, Run, Spread};
+pub use table::{COMMANDS, find};
+
+#[cfg(test)]
+mod tests;

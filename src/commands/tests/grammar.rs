@@ -1,0 +1,86 @@
+//! What must hold between the parts of every row.
+
+use crate::commands::row::{Argument, ArgumentKind, Keys, Run};
+use crate::commands::table::{find, find_full, find_sub};
+use crate::commands::{COMMANDS, Command};
+
+fn rows() -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter().flat_map(|row| [row].into_iter().chain(row.subcommands))
+}
+
+#[test]
+fn every_row_is_found_by_its_name_in_any_case() {
+    for (index, row) in COMMANDS.iter().enumerate() {
+        assert_eq!(find(row.name.as_bytes()), Some(index));
+        assert_eq!(find(row.name.to_lowercase().as_bytes()), Some(index));
+        assert!(row.container.is_none());
+        for sub in row.subcommands {
+            assert!(std::ptr::eq(find_sub(row, sub.name.to_lowercase().as_bytes()).unwrap(), sub));
+            assert_eq!(sub.container, Some(row.name));
+        }
+    }
+    for row in rows() {
+        assert_eq!(row.name, row.name.to_uppercase());
+        let name = row.full_name();
+        assert_eq!(find_full(&name).unwrap().full_name(), name);
+    }
+    for name in ["", "G", "GE", "GETT", "GET ", "G\0T", "config|get", "\x07ET"] {
+        assert_eq!(find(name.as_bytes()), None, "{name:?}");
+    }
+}
+
+#[test]
+fn a_container_alone_never_runs() {
+    for row in rows().filter(|row| matches!(row.run, Run::Container)) {
+        assert!(!row.subcommands.is_empty() && !row.accepts(1), "{}", row.name);
+    }
+}
+
+/// The fewest and, unless some repeat, the most words that arguments stand for.
+fn words(arguments: &[Argument]) -> (usize, Option<usize>) {
+    arguments.iter().map(argument_words).fold((0, Some(0)), |(least, most), (fewest, largest)| {
+        (least + fewest, most.zip(largest).map(|(most, largest)| most + largest))
+    })
+}
+
+fn argument_words(argument: &Argument) -> (usize, Option<usize>) {
+    let token = usize::from(argument.token.is_some());
+    let (fewest, largest) = match argument.kind {
+        ArgumentKind::PureToken => (0, Some(0)),
+        ArgumentKind::Block(parts) => words(parts),
+        ArgumentKind::OneOf(parts) => {
+            let each: Vec<_> = parts.iter().map(argument_words).collect();
+            let fewest = each.iter().map(|(fewest, _)| *fewest).min().unwrap_or(0);
+            (fewest, each.iter().map(|(_, largest)| *largest).collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max()))
+        }
+        _ => (1, Some(1)),
+    };
+    let fewest = if argument.optional { 0 } else { token + fewest };
+    (fewest, largest.filter(|_| !argument.multiple).map(|largest| token + largest))
+}
+
+#[test]
+fn grammar_and_arity_agree() {
+    for row in rows().filter(|row| row.subcommands.is_empty()) {
+        let name = String::from_utf8(row.full_name()).unwrap();
+        // Redis gives them no grammar, or one that says less than the arity.
+        let is_loose = ["quit", "command|getkeys", "command|getkeysandflags", "client|kill"].contains(&&name[..]);
+        if is_loose {
+            continue;
+        }
+        let name_words = 1 + usize::from(row.container.is_some());
+        let (least, most) = words(row.docs.arguments);
+        assert_eq!(row.arity.unsigned_abs() as usize, name_words + least, "{name}");
+        assert_eq!(row.arity > 0, most == Some(least), "{name}");
+    }
+}
+
+#[test]
+fn rows_with_keys_say_what_they_do_to_them() {
+    for row in rows() {
+        let has_key = row.docs.arguments.iter().any(|argument| matches!(argument.kind, ArgumentKind::Key(_)));
+        assert_eq!(has_key, row.keys != Keys::None, "{}", row.name);
+        assert!(!row.docs.summary.is_empty() && !row.docs.since.is_empty() && !row.docs.complexity.is_empty());
+        assert!(matches!(row.run, Run::Shard(_)) || row.keys == Keys::None, "{}", row.name);
+    }
+}

@@ -1,0 +1,235 @@
+//! What a session cannot know by itself: configuration, the clients of all cores, the state of the server.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::commands::call::{ClientFilter, ClientKind, KillStyle, Shutdown};
+use crate::commands::client_line::ClientFacts;
+use crate::commands::{Ask, info};
+use crate::data_plane::connection::{Closing, Connection};
+use crate::data_plane::core::Core;
+use crate::data_plane::facts::info_facts;
+use crate::data_plane::mesh::{Question, Subject};
+use crate::protocol::{Out, Reply};
+use crate::session::gather::{Finish, Gather};
+
+impl Core {
+    /// Answers what a client's command asked for.
+    pub(super) fn answer(&mut self, index: u32, ask: Ask) {
+        match ask {
+            Ask::ConfigGet(patterns) => self.answer_config_get(index, &patterns),
+            Ask::ConfigSet(pairs) => self.answer_config_set(index, &pairs),
+            Ask::ConfigRewrite => self.answer_config_rewrite(index),
+            Ask::ConfigResetStat => self.gather(index, Finish::AllOk, || Subject::ResetCounters),
+            Ask::Info(sections) => self.answer_info(index, &sections),
+            Ask::ClientInfo => self.answer_client_info(index),
+            Ask::ClientList(filter) => {
+                self.gather(index, Finish::Lines, || Subject::ClientList(filter.clone()));
+            }
+            Ask::ClientKill { filter, style } => {
+                let finish = match style {
+                    KillStyle::ByAddress => Finish::KilledOne,
+                    KillStyle::ByFilter => Finish::Sum,
+                };
+                self.gather(index, finish, || Subject::ClientKill(filter.clone()));
+            }
+            Ask::Shutdown(how) => self.answer_shutdown(index, how),
+        }
+    }
+
+    fn answer_with(&mut self, index: u32, write: impl FnOnce(&mut Reply)) {
+        let resp = self.connections.at(index).session.caller.resp;
+        self.reply(index, |out| write(&mut Reply::new(out, resp)));
+    }
+
+    fn answer_config_get(&mut self, index: u32, patterns: &[Bytes]) {
+        let patterns: Vec<&[u8]> = patterns.iter().map(Bytes::as_ref).collect();
+        let found = self.bridge.config().matching(&patterns);
+        self.answer_with(index, |reply| {
+            reply.map(found.len());
+            for (name, value) in &found {
+                reply.bulk(name);
+                reply.bulk(value);
+            }
+        });
+    }
+
+    fn answer_config_set(&mut self, index: u32, pairs: &[(Bytes, Bytes)]) {
+        let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+        let mut error = Vec::new();
+        let settings = {
+            let mut config = self.bridge.config();
+            if let Err(refusal) = config.set(&pairs) {
+                refusal.write_into(&mut error);
+            }
+            Arc::new(config.settings())
+        };
+        if !error.is_empty() {
+            return self.answer_with(index, |reply| reply.error(&error));
+        }
+        self.gather(index, Finish::AllOk, || Subject::Settings(settings.clone()));
+    }
+
+    fn answer_config_rewrite(&mut self, index: u32) {
+        let outcome = self.bridge.config().rewrite();
+        self.answer_with(index, |reply| match outcome {
+            Ok(()) => reply.ok(),
+            Err(error) => {
+                tracing::warn!("CONFIG REWRITE failed: {error}");
+                reply.error(error.to_string().as_bytes());
+            }
+        });
+    }
+
+    fn answer_info(&mut self, index: u32, sections: &[Bytes]) {
+        self.publish_counters();
+        let facts = info_facts(&self.bridge, &self.settings, self.turn.now_us);
+        let mut text = Vec::new();
+        info::write(sections, &facts, &mut text);
+        self.answer_with(index, |reply| reply.verbatim("txt", &text));
+    }
+
+    fn answer_client_info(&mut self, index: u32) {
+        let mut line = Vec::new();
+        self.facts_of(index, |facts| facts.write_line(&mut line));
+        self.answer_with(index, |reply| reply.verbatim("txt", &line));
+    }
+
+    fn answer_shutdown(&mut self, index: u32, how: Shutdown) {
+        if how.abort {
+            return self.answer_with(index, |reply| reply.error(b"ERR No shutdown in progress."));
+        }
+        if how.save == Some(true) {
+            tracing::warn!("SHUTDOWN SAVE refused: there is nothing yet that could save");
+            return self.answer_with(index, |reply| reply.error(b"ERR Errors trying to SHUTDOWN. Check logs."));
+        }
+        tracing::info!("User requested shutdown...");
+        self.connections.at(index).stalled = true;
+        self.bridge.ask_shutdown();
+    }
+
+    /// Asks every core, this one included, and makes one reply of the answers.
+    fn gather(&mut self, index: u32, finish: Finish, subject: impl Fn() -> Subject) {
+        let shards = self.shard.slots.shards;
+        let connection = self.connections.at(index);
+        let (generation, asker, resp) =
+            (connection.generation, connection.session.caller.id, connection.session.caller.resp);
+        let gather = Gather::new(finish, shards, resp);
+        let sequence = connection.session.order_mut(&mut self.spare_orders).gather(gather);
+        connection.stalled = true;
+        let question = |subject| Question {
+            connection: index,
+            generation,
+            sequence,
+            asker,
+            subject,
+            answer: Vec::new(),
+        };
+        for other in self.mesh.others() {
+            self.mesh.ask(other, question(subject()));
+        }
+        let mut own = question(subject());
+        self.settle_question(&mut own);
+        self.complete_reply(index, sequence, &Out { bytes: own.answer, shared: Vec::new() });
+    }
+
+    /// Considers a question of another core and returns it with the answer.
+    pub(super) fn consider(&mut self, from: u16, mut question: Box<Question>) {
+        self.settle_question(&mut question);
+        self.mesh.answer(from, question);
+    }
+
+    fn settle_question(&mut self, question: &mut Question) {
+        match &mut question.subject {
+            Subject::Settings(settings) => {
+                self.settings = settings.clone();
+                question.answer.extend_from_slice(b"+OK\r\n");
+            }
+            Subject::ResetCounters => {
+                self.counters().reset();
+                question.answer.extend_from_slice(b"+OK\r\n");
+            }
+            Subject::ClientList(filter) => {
+                for index in self.connections.indices() {
+                    self.facts_of(index, |facts| {
+                        if filter.matches(facts, question.asker) {
+                            facts.write_line(&mut question.answer);
+                        }
+                    });
+                }
+            }
+            Subject::ClientKill(filter) => {
+                let killed = self.kill(filter, question.asker);
+                question.answer.extend_from_slice(format!(":{killed}\r\n").as_bytes());
+            }
+            Subject::Adopt(client) => {
+                if let Some((socket, caller)) = client.take().map(|client| *client) {
+                    self.adopt(socket, caller);
+                }
+            }
+        }
+    }
+
+    /// Closes the clients that are meant; the one that asks gets its reply first.
+    fn kill(&mut self, filter: &ClientFilter, asker: u64) -> usize {
+        let mut meant = Vec::new();
+        for index in self.connections.indices() {
+            self.facts_of(index, |facts| {
+                if !facts.is_closing && filter.matches(facts, asker) {
+                    meant.push((index, facts.caller.id));
+                }
+            });
+        }
+        for &(index, id) in &meant {
+            match id == asker {
+                true => self.close_after_replies(index),
+                false => self.shut(index),
+            }
+        }
+        meant.len()
+    }
+
+    /// Shows what CLIENT LIST tells of one client.
+    fn facts_of(&mut self, index: u32, show: impl FnOnce(&ClientFacts)) {
+        let (now_us, shard) = (self.turn.now_us, self.shard.index);
+        let path = self.settings.unixsocket.as_ref().map(|path| path.as_os_str().as_encoded_bytes());
+        let path = path.unwrap_or_default();
+        let connection = self.connections.at(index);
+        if connection.closing != Closing::Shut {
+            show(&client_facts(connection, path, now_us, shard));
+        }
+    }
+}
+
+fn client_facts<'a>(
+    connection: &'a Connection,
+    unix_socket: &'a [u8],
+    now_us: u64,
+    shard: u16,
+) -> ClientFacts<'a> {
+    let inbox = connection.inbox.as_ref();
+    let request_bytes = inbox.map_or(0, |inbox| inbox.kept_bytes());
+    let outbox = connection.outbox.as_ref();
+    ClientFacts {
+        caller: &connection.session.caller,
+        kind: ClientKind::Normal,
+        unix_socket,
+        descriptor: connection.fd(),
+        now_us,
+        last_request_us: u64::from(connection.active_at_s) * 1_000_000,
+        request_bytes,
+        request_bytes_free: inbox.map_or(0, |inbox| inbox.bytes.capacity() - inbox.bytes.len()),
+        argument_bytes: 0,
+        reply_room_bytes: 0,
+        reply_peak_bytes: 0,
+        reply_bytes: 0,
+        waiting_count: outbox.map_or(0, |outbox| outbox.parts()),
+        waiting_bytes: outbox.map_or(0, |outbox| outbox.bytes()),
+        memory_bytes: size_of::<Connection>() + request_bytes + outbox.map_or(0, |outbox| outbox.bytes()),
+        is_writing: connection.is_sending(),
+        is_closing: connection.closing == Closing::AfterReplies,
+        last_command: connection.last_command,
+        shard,
+    }
+}

@@ -1,0 +1,227 @@
+//! One core: a turn after another, each of one system call.
+//!
+//! ```text
+//! publish counters -> push messages -> submit (sends first) and wait -> settle sends
+//!   -> completions: accept, receive -> parse -> plan -> prefetch -> run -> replies into the arena
+//!   -> messages of other cores -> stalled connections
+//! ```
+
+use std::collections::VecDeque;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::bridge::Bridge;
+use crate::bridge::counters::Counters;
+use crate::commands::Turn;
+use crate::config::Settings;
+use crate::data_plane::accept::Listener;
+use crate::data_plane::batch::Planned;
+use crate::data_plane::connection::Connections;
+use crate::data_plane::inbox::Inbox;
+use crate::data_plane::mesh::Mesh;
+use crate::keyspace::Hasher;
+use crate::protocol::{Out, Span};
+use crate::session::order::Order;
+use crate::shard::Shard;
+use crate::sys::buffers::Received;
+use crate::sys::ring::{ArenaSend, Completion, Kernel, Operation, Ring, Token, Wait};
+
+/// How often idle clients and soft limits are looked at, when there is a reason to.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Everything that one core owns.
+pub struct Core {
+    pub ring: Ring<Kernel>,
+    pub shard: Shard,
+    pub connections: Connections,
+    pub listeners: Vec<Listener>,
+    pub mesh: Mesh,
+    pub bridge: Arc<Bridge>,
+    pub settings: Arc<Settings>,
+    pub hasher: Hasher,
+    pub turn: Turn,
+
+    /// Replies of this turn, and which range is whose.
+    pub out: Out,
+    pub segments: Vec<Segment>,
+    pub sends: Vec<ArenaSend>,
+
+    /// Requests that were parsed and wait to be run together.
+    pub planned: Vec<Planned>,
+    pub spans: Vec<Span>,
+    /// Arguments of inline requests that had to be decoded.
+    pub scratch: Vec<u8>,
+    /// Receive buffers to which `planned` refers.
+    pub held: Vec<Received>,
+    /// The inbox that is being parsed, while its connection does without.
+    pub feeding: Box<Inbox>,
+
+    /// Completions that arrived while replies were sent in the middle of a turn.
+    pub backlog: VecDeque<Completion>,
+    /// Connections whose inbox may be parsed again.
+    pub resumable: Vec<u32>,
+    /// Connections, by generation and index, that wait for room in the mesh.
+    pub crowded: Vec<(u32, u32)>,
+    /// Connections, by generation and index, that are to be shut as soon as nothing is left to send.
+    pub closing: Vec<(u32, u32)>,
+    pub spare_orders: Vec<Box<Order>>,
+    /// When to look at idle clients and soft limits again.
+    pub next_tick: Option<Instant>,
+    pub next_adopter: u16,
+}
+
+/// One stretch of replies in the arena.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    pub connection: u32,
+    pub start: u32,
+    pub end: u32,
+}
+
+/// What a core is started with.
+pub struct Parts {
+    pub shard: Shard,
+    pub listeners: Vec<(OwnedFd, bool)>,
+    pub mesh: Mesh,
+    pub bridge: Arc<Bridge>,
+    pub hasher: Hasher,
+    pub turn: Turn,
+}
+
+impl Core {
+    /// Makes the ring, which belongs to the calling thread from now on.
+    pub fn new(parts: Parts) -> std::io::Result<Core> {
+        let settings = Arc::new(parts.bridge.config().settings());
+        Ok(Core {
+            ring: Ring::new(Kernel)?,
+            shard: parts.shard,
+            connections: Connections::default(),
+            listeners: parts.listeners.into_iter().map(|(socket, unix)| Listener::new(socket, unix)).collect(),
+            mesh: parts.mesh,
+            bridge: parts.bridge,
+            settings,
+            hasher: parts.hasher,
+            turn: parts.turn,
+            out: Out::default(),
+            segments: Vec::new(),
+            sends: Vec::new(),
+            planned: Vec::new(),
+            spans: Vec::new(),
+            scratch: Vec::new(),
+            held: Vec::new(),
+            feeding: Box::default(),
+            backlog: VecDeque::new(),
+            resumable: Vec::new(),
+            crowded: Vec::new(),
+            closing: Vec::new(),
+            spare_orders: Vec::new(),
+            next_tick: None,
+            next_adopter: 0,
+        })
+    }
+
+    pub fn counters(&self) -> &Counters {
+        &self.bridge.counters[self.shard.index as usize]
+    }
+
+    /// Serves until the server stops.
+    pub fn run(&mut self) {
+        self.wait_for_wake();
+        self.arm_listeners();
+        while !self.bridge.is_stopping() {
+            self.turn();
+        }
+    }
+
+    fn turn(&mut self) {
+        self.publish_counters();
+        self.mesh.flush();
+        let wait = self.wait();
+        self.send_replies(wait);
+        self.mesh.wake_up();
+        self.turn.now_us = now_us();
+        while let Some(completion) = self.backlog.pop_front() {
+            self.complete(completion);
+        }
+        self.finish_batch();
+        self.ring.publish_buffers();
+        self.read_messages();
+        self.resume();
+        self.tick();
+    }
+
+    /// Whether there is nothing left to do, and until when.
+    fn wait(&mut self) -> Wait {
+        if !self.resumable.is_empty() || !self.backlog.is_empty() || !self.mesh.fall_asleep() {
+            return Wait::No;
+        }
+        match self.next_deadline() {
+            None => Wait::Forever,
+            Some(deadline) => Wait::Until(deadline.saturating_duration_since(Instant::now())),
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let accepting = self.listeners.iter().filter_map(|listener| listener.resume_at).min();
+        self.next_tick.into_iter().chain(accepting).min()
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        match completion.token.operation {
+            Operation::Receive => self.received(completion),
+            Operation::ReceiveBlock => self.received_block(completion),
+            Operation::Accept => self.accepted(&completion),
+            Operation::SendOwned => self.sent_owned(completion),
+            Operation::Wake => self.wait_for_wake(),
+            Operation::Cancel | Operation::Send => {}
+        }
+    }
+
+    fn wait_for_wake(&mut self) {
+        let waker = self.bridge.wakers[self.shard.index as usize].as_raw_fd();
+        self.ring.wait_for_wake(waker, Token::new(Operation::Wake, 0, 0));
+    }
+
+    /// Gives connections that were stalled another chance.
+    fn resume(&mut self) {
+        for (generation, index) in std::mem::take(&mut self.crowded) {
+            if let Some(connection) = self.connections.find(generation, index) {
+                connection.stalled = false;
+                self.resumable.push(index);
+            }
+        }
+        for index in std::mem::take(&mut self.resumable) {
+            self.feed_inbox(index);
+        }
+        self.finish_batch();
+    }
+
+    pub(super) fn publish_counters(&self) {
+        let counters = self.counters();
+        counters.clients.set(self.connections.count() as u64);
+        counters.used_memory.set(self.shard.keyspace.memory_bytes() as u64);
+        for database in 0..usize::from(self.turn.databases) {
+            counters.keys[database].set(self.shard.keyspace.len(database) as u64);
+            counters.keys_with_deadline[database].set(self.shard.keyspace.expires_len(database) as u64);
+        }
+    }
+
+    fn tick(&mut self) {
+        let wanted = self.wants_tick();
+        match self.next_tick {
+            None if wanted => self.next_tick = Some(Instant::now() + TICK),
+            Some(due) if due <= Instant::now() => {
+                self.close_overdue();
+                self.next_tick = wanted.then(|| Instant::now() + TICK);
+            }
+            _ => {}
+        }
+        self.resume_listeners();
+    }
+}
+
+/// Microseconds since the Unix epoch.
+pub fn now_us() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64)
+}

@@ -1,0 +1,104 @@
+//! The figures of INFO, gathered from what the cores publish.
+
+use std::sync::OnceLock;
+
+use crate::bridge::Bridge;
+use crate::bridge::counters::{Counter, Counters, sum};
+use crate::commands::info::{
+    AllocatorFacts, ClientsFacts, CpuFacts, DatabaseFacts, InfoFacts, MemoryFacts, PersistenceFacts, ReplicationFacts,
+    ServerFacts, StatsFacts,
+};
+use crate::config::Settings;
+use crate::sys::{host, memory};
+
+/// All facts as of now.
+pub fn info_facts(bridge: &Bridge, settings: &Settings, now_us: u64) -> InfoFacts {
+    InfoFacts {
+        server: server_facts(bridge, settings, now_us),
+        clients: ClientsFacts {
+            connected: bridge.client_count(),
+            connected_max: u64::from(settings.maxclients),
+        },
+        memory: memory_facts(bridge),
+        persistence: PersistenceFacts { last_save_s: bridge.started_at_us / 1_000_000, ..Default::default() },
+        stats: stats_facts(bridge),
+        replication: ReplicationFacts { id: bridge.replication_id.clone(), backlog_bytes: 1 << 20 },
+        cpu: cpu_facts(),
+        commands: Vec::new(),
+        errors: Vec::new(),
+        databases: database_facts(bridge, settings),
+    }
+}
+
+fn server_facts(bridge: &Bridge, settings: &Settings, now_us: u64) -> ServerFacts {
+    static HOST: OnceLock<(String, String)> = OnceLock::new();
+    let (operating_system, executable) = HOST.get_or_init(|| (host::operating_system(), host::executable()));
+    let config_file = bridge.config().file().map_or(String::new(), |path| path.display().to_string());
+    ServerFacts {
+        basalt_version: env!("CARGO_PKG_VERSION").to_owned(),
+        operating_system: operating_system.clone(),
+        process_id: std::process::id(),
+        run_id: bridge.run_id.clone(),
+        tcp_port: settings.port,
+        now_us,
+        started_at_us: bridge.started_at_us,
+        executable: executable.clone(),
+        config_file,
+        shards: bridge.counters.len() as u16,
+    }
+}
+
+fn memory_facts(bridge: &Bridge) -> MemoryFacts {
+    let figures = memory::memory_use();
+    MemoryFacts {
+        used: figures.allocated,
+        used_peak: bridge.note_memory_peak(figures.allocated),
+        resident: figures.rss,
+        allocator: Some(AllocatorFacts {
+            allocated: figures.allocated,
+            active: figures.active,
+            resident: figures.resident,
+        }),
+        allocator_name: "jemalloc-5.3.0".to_owned(),
+        system: memory::total_memory(),
+        used_max: 0,
+        eviction_policy: "noeviction".to_owned(),
+    }
+}
+
+fn stats_facts(bridge: &Bridge) -> StatsFacts {
+    let total = |pick: fn(&Counters) -> &Counter| sum(&bridge.counters, pick);
+    let rates = bridge.rates();
+    StatsFacts {
+        connections: total(|core| &core.connections_received),
+        connections_rejected: total(|core| &core.connections_rejected),
+        commands: total(|core| &core.commands),
+        commands_per_second: rates.commands,
+        input_bytes: total(|core| &core.input_bytes),
+        output_bytes: total(|core| &core.output_bytes),
+        input_bytes_per_second: rates.input_bytes,
+        output_bytes_per_second: rates.output_bytes,
+        expired_keys: total(|core| &core.expired_keys),
+        evicted_keys: 0,
+        hits: total(|core| &core.keyspace_hits),
+        misses: total(|core| &core.keyspace_misses),
+        error_replies: total(|core| &core.error_replies),
+        reads: total(|core| &core.reads),
+        writes: total(|core| &core.writes),
+    }
+}
+
+fn cpu_facts() -> CpuFacts {
+    let cpu = memory::cpu_use();
+    CpuFacts { system_us: cpu.system_us, user_us: cpu.user_us }
+}
+
+fn database_facts(bridge: &Bridge, settings: &Settings) -> Vec<DatabaseFacts> {
+    let of = |index: usize| DatabaseFacts {
+        index: index as u8,
+        keys: sum(&bridge.counters, |core| &core.keys[index]),
+        expires: sum(&bridge.counters, |core| &core.keys_with_deadline[index]),
+        average_ttl_ms: 0,
+    };
+    (0..usize::from(settings.databases)).map(of).filter(|facts| facts.keys > 0).collect()
+}

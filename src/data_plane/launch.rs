@@ -1,0 +1,161 @@
+//! From a configuration to running cores.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+
+use crate::bridge::Bridge;
+use crate::cluster::SlotMap;
+use crate::commands::Turn;
+use crate::commands::call::Process;
+use crate::config::Settings;
+use crate::data_plane::core::{Core, Parts, now_us};
+use crate::data_plane::mesh::meshes;
+use crate::keyspace::{Hasher, Keyspace, Recency};
+use crate::shard::Shard;
+use crate::sys::socket::{self, TcpListener};
+
+/// Registered memory of each executor's own rings: it does no I/O of ours.
+const EXECUTOR_IO_BYTES: usize = 64 * 1024;
+const EXECUTOR_RING_DEPTH: usize = 128;
+/// More shards than this are refused.
+pub const SHARDS_MAX: usize = 1024;
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    #[error("Could not create server TCP listening socket {address}:{port}: bind: {source}")]
+    Bind { address: String, port: u16, source: io::Error },
+    #[error("Failed opening Unix socket {}: bind: {source}", path.display())]
+    BindUnix { path: PathBuf, source: io::Error },
+    #[error("Configured to not listen anywhere, exiting.")]
+    NoListener,
+    #[error("none of the CPUs {wanted:?} may be used by this process (those that may: {allowed:?})")]
+    Cpus { wanted: Vec<usize>, allowed: Vec<usize> },
+    #[error("{wanted} shards are too many: at most {SHARDS_MAX}")]
+    TooManyShards { wanted: usize },
+    #[error("cannot start the executor of shard {shard} on CPU {cpu}: {reason}")]
+    Executor { shard: usize, cpu: usize, reason: String },
+}
+
+/// The running cores.
+pub struct Cores {
+    handles: Vec<ExecutorJoinHandle<io::Result<()>>>,
+}
+
+/// Which CPU each shard is pinned to.
+pub fn placement(settings: &Settings) -> Result<Vec<usize>, LaunchError> {
+    let allowed: Vec<usize> =
+        core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect();
+    let chosen = match settings.cpus.is_empty() {
+        true => allowed.clone(),
+        false => settings.cpus.clone(),
+    };
+    if chosen.is_empty() || chosen.iter().any(|cpu| !allowed.contains(cpu)) {
+        return Err(LaunchError::Cpus { wanted: chosen, allowed });
+    }
+    let shards = if settings.shards == 0 { chosen.len() } else { settings.shards };
+    if shards > SHARDS_MAX {
+        return Err(LaunchError::TooManyShards { wanted: shards });
+    }
+    Ok((0..shards).map(|shard| chosen[shard % chosen.len()]).collect())
+}
+
+/// Starts one executor for each CPU of `cpus`.
+pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Result<Cores, LaunchError> {
+    let mut listeners = listeners(settings, cpus.len())?;
+    let slots = SlotMap::even(cpus.len() as u16);
+    let hasher = Hasher::random();
+    let meshes = meshes(bridge, slots.shards, slots.version);
+    let mut handles = Vec::new();
+    for (index, mesh) in meshes.into_iter().enumerate().rev() {
+        let databases = usize::from(settings.databases);
+        let keyspace = Keyspace::new(databases, hasher.clone(), Recency::Lru);
+        let parts = Parts {
+            shard: Shard::new(index as u16, keyspace, slots.clone()),
+            listeners: listeners.pop().expect("there is a list for each core"),
+            mesh,
+            bridge: bridge.clone(),
+            hasher: hasher.clone(),
+            turn: Turn {
+                now_us: now_us(),
+                databases: databases as u8,
+                process: Process { started_at_us: bridge.started_at_us, shards: slots.shards },
+            },
+        };
+        handles.push(start(parts, index, cpus[index])?);
+    }
+    Ok(Cores { handles })
+}
+
+fn start(parts: Parts, shard: usize, cpu: usize) -> Result<ExecutorJoinHandle<io::Result<()>>, LaunchError> {
+    LocalExecutorBuilder::new(Placement::Fixed(cpu))
+        .name(&format!("shard-{shard}"))
+        .io_memory(EXECUTOR_IO_BYTES)
+        .ring_depth(EXECUTOR_RING_DEPTH)
+        .spawn(move || async move {
+            // The core waits in its own ring and is the only task of its executor: see docs/decisions/0001.
+            Core::new(parts)?.run();
+            Ok(())
+        })
+        .map_err(|error| LaunchError::Executor { shard, cpu, reason: error.to_string() })
+}
+
+impl Cores {
+    /// Waits until all cores have stopped.
+    pub fn join(self) -> Result<(), String> {
+        for handle in self.handles {
+            match handle.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(format!("a core failed: {error}")),
+                Err(error) => return Err(format!("an executor failed: {error}")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The listening sockets of each core, and whether they are Unix sockets.
+fn listeners(settings: &Settings, cores: usize) -> Result<Vec<Vec<(OwnedFd, bool)>>, LaunchError> {
+    let mut lists: Vec<Vec<(OwnedFd, bool)>> = (0..cores).map(|_| Vec::new()).collect();
+    if settings.port != 0 {
+        for bind in &settings.bind {
+            let failed =
+                |source| LaunchError::Bind { address: bind.address.clone(), port: settings.port, source };
+            match tcp_listeners(&bind.address, settings, cores) {
+                Ok(sockets) => {
+                    lists.iter_mut().zip(sockets).for_each(|(list, socket)| list.push((socket, false)));
+                }
+                Err(error) if bind.is_optional && is_absent(&error) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+    if let Some(path) = &settings.unixsocket {
+        let socket = socket::listen_unix(path, settings.backlog as i32, settings.unixsocketperm.unwrap_or(0))
+            .map_err(|source| LaunchError::BindUnix { path: path.clone(), source })?;
+        lists[0].push((socket, true));
+    }
+    match lists[0].is_empty() {
+        true => Err(LaunchError::NoListener),
+        false => Ok(lists),
+    }
+}
+
+/// Whether an address does not exist on this host, as for IPv6 where it is switched off.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT | libc::ENOPROTOOPT)
+    )
+}
+
+fn tcp_listeners(bind: &str, settings: &Settings, cores: usize) -> io::Result<Vec<OwnedFd>> {
+    let address = socket::resolve(bind, settings.port)?;
+    let listener = TcpListener { address, backlog: settings.backlog as i32 };
+    socket::probe(&listener)?;
+    (0..cores).map(|_| socket::listen_tcp(&listener)).collect()
+}

@@ -1,0 +1,343 @@
+//! Queues between cores: own single-producer rings with credits, so that no queue can overflow.
+//!
+//! A core has at most [`BATCHES_IN_FLIGHT`] batches and [`QUESTIONS_IN_FLIGHT`] questions under way to each other core.
+//! A queue has room for these and for as many answers to the other side's: so a push always succeeds, and replies
+//! never wait for room.
+//!
+//! A core that is about to sleep says so, looks into its queues once more, and sleeps in its ring; one that pushes to a
+//! sleeping core wakes it. Both sides put a full fence between their store and their load, so one of them sees the
+//! other (Dekker's algorithm: store, fence, load on both sides).
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+
+use bytes::Bytes;
+
+use crate::bridge::Bridge;
+use crate::commands::call::ClientFilter;
+use crate::commands::{Caller, Command};
+use crate::config::Settings;
+use crate::protocol::reply::Mark;
+use crate::protocol::{Args, Out, Resp, Span};
+use crate::shard::Request;
+use crate::sys::spsc::{Receiver, Sender, channel};
+
+/// Batches of requests that one core may have under way to another.
+pub const BATCHES_IN_FLIGHT: usize = 32;
+/// Questions that one core may have under way to another; more wait at the asking core, one per client at most.
+pub const QUESTIONS_IN_FLIGHT: usize = 16;
+const QUEUE_CAPACITY: usize = (2 * (BATCHES_IN_FLIGHT + QUESTIONS_IN_FLIGHT)).next_power_of_two();
+
+/// A batch is sent when it holds so many requests or bytes, or when its turn ends.
+const BATCH_REQUESTS: usize = 256;
+const BATCH_BYTES: usize = 256 * 1024;
+/// Batches that may be filled while none can be sent; then requests for that core wait unread.
+const BATCHES_WAITING: usize = 4;
+/// Emptied batches that are kept for the next ones.
+const SPARE_BATCHES: usize = 64;
+/// A spare batch that has grown beyond this is not kept.
+const SPARE_BATCH_BYTES: usize = 1 << 20;
+
+/// Requests of one turn for one other core; comes back with the replies.
+#[derive(Default)]
+pub struct Batch {
+    /// The version of the slot map by which the requests were routed.
+    pub map_version: u32,
+    pub requests: Vec<Remote>,
+    spans: Vec<Span>,
+    bytes: Vec<u8>,
+    blocks: Vec<Bytes>,
+    pub replies: Out,
+    /// Where each reply ends; `None` when the other core did not own the keys, and ran nothing.
+    pub ends: Vec<Option<Mark>>,
+}
+
+/// One request in a batch.
+pub struct Remote {
+    pub connection: u32,
+    pub generation: u32,
+    pub sequence: u32,
+    pub command: &'static Command,
+    pub hash: u64,
+    pub slot: u16,
+    pub database: u8,
+    pub resp: Resp,
+    pub no_touch: bool,
+    first_span: u32,
+    span_count: u32,
+}
+
+impl Batch {
+    fn is_full(&self) -> bool {
+        self.requests.len() >= BATCH_REQUESTS || self.bytes.len() >= BATCH_BYTES
+    }
+
+    /// Copies a request and its arguments; large ones are shared.
+    pub fn push(&mut self, request: &Request, connection: u32, generation: u32, sequence: u32) {
+        let first_span = self.spans.len() as u32;
+        for index in 0..request.args.len() {
+            let span = match request.args.block_at(index) {
+                Some(block) => {
+                    self.blocks.push(block);
+                    Span::block(self.blocks.len() - 1)
+                }
+                None => {
+                    let argument = request.args.at(index);
+                    self.bytes.extend_from_slice(argument);
+                    Span::new(self.bytes.len() - argument.len(), argument.len())
+                }
+            };
+            self.spans.push(span);
+        }
+        self.requests.push(Remote {
+            connection,
+            generation,
+            sequence,
+            command: request.command,
+            hash: request.key.hash,
+            slot: request.key.slot,
+            database: request.database,
+            resp: request.resp,
+            no_touch: request.no_touch,
+            first_span,
+            span_count: request.args.len() as u32,
+        });
+    }
+
+    /// The arguments of the request at `index`.
+    pub fn args(&self, index: usize) -> Args<'_> {
+        let remote = &self.requests[index];
+        let spans = &self.spans[remote.first_span as usize..][..remote.span_count as usize];
+        Args::new(&self.bytes, spans, &self.blocks)
+    }
+
+    fn clear(&mut self) {
+        self.requests.clear();
+        self.spans.clear();
+        self.bytes.clear();
+        self.blocks.clear();
+        self.replies.clear();
+        self.ends.clear();
+    }
+}
+
+/// What one core asks another on behalf of a client, and the answer.
+pub struct Question {
+    pub connection: u32,
+    pub generation: u32,
+    pub sequence: u32,
+    /// The id of the client that asks.
+    pub asker: u64,
+    pub subject: Subject,
+    /// A reply, or a part of one.
+    pub answer: Vec<u8>,
+}
+
+/// The matter of a question.
+pub enum Subject {
+    /// New settings take effect.
+    Settings(Arc<Settings>),
+    ClientList(ClientFilter),
+    ClientKill(ClientFilter),
+    /// Counters start again at zero.
+    ResetCounters,
+    /// A connection that another core has accepted.
+    Adopt(Option<Box<(OwnedFd, Caller)>>),
+}
+
+/// What travels between cores.
+pub enum Message {
+    Requests(Box<Batch>),
+    Replies(Box<Batch>),
+    Question(Box<Question>),
+    Answer(Box<Question>),
+}
+
+/// One core's ends of the queues to another.
+struct Peer {
+    sender: Sender<Message>,
+    receiver: Receiver<Message>,
+    batches_in_flight: usize,
+    questions_in_flight: usize,
+    /// Batches that are being filled or wait for a credit, oldest first.
+    batches: VecDeque<Box<Batch>>,
+    questions: VecDeque<Box<Question>>,
+    pushed: bool,
+}
+
+#[repr(align(128))]
+#[derive(Default)]
+struct Sleeping(AtomicBool);
+
+/// One core's ends of all queues.
+pub struct Mesh {
+    index: u16,
+    peers: Vec<Option<Peer>>,
+    sleeping: Arc<[Sleeping]>,
+    bridge: Arc<Bridge>,
+    spare: Vec<Box<Batch>>,
+    map_version: u32,
+}
+
+/// The meshes of `shards` cores.
+pub fn meshes(bridge: &Arc<Bridge>, shards: u16, map_version: u32) -> Vec<Mesh> {
+    let sleeping: Arc<[Sleeping]> = (0..shards).map(|_| Sleeping::default()).collect();
+    let mut meshes: Vec<Mesh> = (0..shards)
+        .map(|index| Mesh {
+            index,
+            peers: (0..shards).map(|_| None).collect(),
+            sleeping: sleeping.clone(),
+            bridge: bridge.clone(),
+            spare: Vec::new(),
+            map_version,
+        })
+        .collect();
+    for low in 0..shards as usize {
+        for high in low + 1..shards as usize {
+            let (to_high, from_low) = channel(QUEUE_CAPACITY);
+            let (to_low, from_high) = channel(QUEUE_CAPACITY);
+            meshes[low].peers[high] = Some(Peer::new(to_high, from_high));
+            meshes[high].peers[low] = Some(Peer::new(to_low, from_low));
+        }
+    }
+    meshes
+}
+
+impl Peer {
+    fn new(sender: Sender<Message>, receiver: Receiver<Message>) -> Self {
+        Peer {
+            sender,
+            receiver,
+            batches_in_flight: 0,
+            questions_in_flight: 0,
+            batches: VecDeque::new(),
+            questions: VecDeque::new(),
+            pushed: false,
+        }
+    }
+
+    fn push(&mut self, message: Message) {
+        self.pushed = true;
+        assert!(self.sender.push(message).is_ok(), "credits reserve room for every message");
+    }
+
+    /// Sends batches and questions as far as there are credits.
+    fn send_waiting(&mut self) {
+        while self.batches_in_flight < BATCHES_IN_FLIGHT
+            && let Some(batch) = self.batches.pop_front()
+        {
+            self.batches_in_flight += 1;
+            self.push(Message::Requests(batch));
+        }
+        while self.questions_in_flight < QUESTIONS_IN_FLIGHT
+            && let Some(question) = self.questions.pop_front()
+        {
+            self.questions_in_flight += 1;
+            self.push(Message::Question(question));
+        }
+    }
+}
+
+impl Mesh {
+    /// The other cores.
+    pub fn others(&self) -> impl Iterator<Item = u16> + use<> {
+        let own = self.index;
+        (0..self.peers.len() as u16).filter(move |&index| index != own)
+    }
+
+    fn peer(&mut self, shard: u16) -> &mut Peer {
+        self.peers[shard as usize].as_mut().expect("a core sends no messages to itself")
+    }
+
+    /// Whether a request for `shard` may be dispatched now. A turn may exceed this by the requests it has planned.
+    pub fn has_room(&mut self, shard: u16) -> bool {
+        let peer = self.peer(shard);
+        peer.batches.len() < BATCHES_WAITING || !peer.batches.back().is_some_and(|batch| batch.is_full())
+    }
+
+    /// The batch to which a request for `shard` is added.
+    pub fn batch(&mut self, shard: u16) -> &mut Batch {
+        let peer = self.peers[shard as usize].as_mut().expect("a core sends no messages to itself");
+        if peer.batches.back().is_none_or(|batch| batch.is_full()) {
+            let mut batch = self.spare.pop().unwrap_or_default();
+            batch.map_version = self.map_version;
+            peer.batches.push_back(batch);
+        }
+        peer.batches.back_mut().expect("there is one now")
+    }
+
+    pub fn ask(&mut self, shard: u16, question: Question) {
+        self.peer(shard).questions.push_back(Box::new(question));
+    }
+
+    /// Returns a batch with its replies to the core it came from.
+    pub fn reply(&mut self, shard: u16, batch: Box<Batch>) {
+        self.peer(shard).push(Message::Replies(batch));
+    }
+
+    pub fn answer(&mut self, shard: u16, question: Box<Question>) {
+        self.peer(shard).push(Message::Answer(question));
+    }
+
+    /// The next message from `shard`.
+    pub fn receive(&mut self, shard: u16) -> Option<Message> {
+        let peer = self.peer(shard);
+        let message = peer.receiver.pop()?;
+        match message {
+            Message::Replies(_) => peer.batches_in_flight -= 1,
+            Message::Answer(_) => peer.questions_in_flight -= 1,
+            _ => {}
+        }
+        Some(message)
+    }
+
+    /// Keeps an emptied batch for later.
+    pub fn recycle(&mut self, mut batch: Box<Batch>) {
+        if self.spare.len() < SPARE_BATCHES && batch.bytes.capacity() + batch.replies.bytes.capacity() < SPARE_BATCH_BYTES {
+            batch.clear();
+            self.spare.push(batch);
+        }
+    }
+
+    /// Sends what the turn has gathered, and wakes those that sleep.
+    pub fn flush(&mut self) {
+        let mut pushed = false;
+        for peer in self.peers.iter_mut().flatten() {
+            peer.send_waiting();
+            pushed |= peer.pushed;
+        }
+        if !pushed {
+            return;
+        }
+        // Between our pushes and the look at the flags: see the top of this file.
+        fence(Ordering::SeqCst);
+        for (shard, peer) in self.peers.iter_mut().enumerate() {
+            if peer.as_mut().is_some_and(|peer| std::mem::take(&mut peer.pushed)) {
+                let sleeping = &self.sleeping[shard].0;
+                if sleeping.load(Ordering::Relaxed) && sleeping.swap(false, Ordering::AcqRel) {
+                    self.bridge.wakers[shard].wake();
+                }
+            }
+        }
+    }
+
+    /// Announces that this core is about to sleep; false when a message is there, so that it must not.
+    pub fn fall_asleep(&mut self) -> bool {
+        if self.peers.len() == 1 {
+            return true;
+        }
+        self.sleeping[self.index as usize].0.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let empty = self.peers.iter_mut().flatten().all(|peer| peer.receiver.is_empty());
+        if !empty {
+            self.wake_up();
+        }
+        empty
+    }
+
+    pub fn wake_up(&mut self) {
+        self.sleeping[self.index as usize].0.store(false, Ordering::Relaxed);
+    }
+}

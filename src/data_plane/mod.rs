@@ -1,0 +1,16 @@
+//! The world as one core sees it: its executor, its ring, its connections, and the queues to the other cores.
+
+mod accept;
+mod answer;
+mod batch;
+mod close;
+mod connection;
+mod core;
+mod facts;
+mod inbox;
+pub mod launch;
+mod mesh;
+mod outbox;
+mod receive;
+mod remote;
+mod send;

@@ -1,0 +1,334 @@
+//! From received bytes to planned requests.
+
+use crate::commands::{Keys, Run, Spread, resolve};
+use crate::cluster::slot_of;
+use crate::data_plane::batch::{BATCH_REQUESTS, Planned, Route, Source};
+use crate::data_plane::connection::Closing;
+use crate::data_plane::core::Core;
+use crate::data_plane::inbox::Inbox;
+use crate::protocol::request::{self, Limits};
+use crate::protocol::{Args, Parse, Progress, ProtocolError};
+use crate::sys::ring::{Completion, Operation, Owned, Token};
+
+/// From so many missing bytes on, a large bulk is received straight into its block.
+const DIRECT_BYTES_MIN: usize = 64 * 1024;
+/// What a stalled connection may keep unread by us before we stop receiving.
+const STALLED_BYTES_MAX: usize = 1 << 20;
+
+/// Why parsing of a stretch of bytes came to its end.
+enum Stop {
+    /// The rest is no whole request.
+    Incomplete,
+    /// The rest begins with a large bulk of this size.
+    LargeBulk(usize),
+    /// The connection stalled or is closing.
+    Halted,
+    Error(ProtocolError),
+}
+
+impl Core {
+    /// Bytes arrived, or the receive ended.
+    pub(super) fn received(&mut self, completion: Completion) {
+        let token = completion.token;
+        let Some(connection) = self.connections.find(token.generation, token.index) else {
+            self.ring_give_back(completion);
+            return;
+        };
+        connection.receiving = completion.more;
+        connection.active_at_s = (self.turn.now_us / 1_000_000) as u32;
+        let goes_on = completion.result > 0 || [-libc::ENOBUFS, -libc::ECANCELED].contains(&completion.result);
+        if connection.closing == Closing::Shut || !goes_on {
+            let is_end = completion.result == 0 && connection.closing != Closing::Shut;
+            self.ring_give_back(completion);
+            // What came before the end is run and answered.
+            self.run_batch();
+            return match is_end {
+                true => self.close_after_replies(token.index),
+                false => self.shut(token.index),
+            };
+        }
+        if let Some(received) = completion.received {
+            self.held.push(received);
+            self.take_in(token.index);
+        }
+        self.keep_receiving(token.index);
+    }
+
+    fn ring_give_back(&mut self, completion: Completion) {
+        if let Some(received) = completion.received {
+            self.ring.give_back(received);
+        }
+    }
+
+    /// Arms the next receive, unless one is outstanding or the connection must not be read for now.
+    pub(super) fn keep_receiving(&mut self, index: u32) {
+        let connection = self.connections.at(index);
+        if connection.receiving || connection.closing != Closing::No {
+            return;
+        }
+        let (fd, generation) = (connection.fd(), connection.generation);
+        let missing = connection.inbox.as_ref().map_or(0, |inbox| inbox.missing_bytes());
+        let kept = connection.inbox.as_ref().map_or(0, |inbox| inbox.kept_bytes());
+        if connection.stalled && kept > STALLED_BYTES_MAX {
+            return;
+        }
+        connection.receiving = true;
+        let token = |operation| Token::new(operation, generation, index);
+        if missing >= DIRECT_BYTES_MIN
+            && let Some((block, target)) = connection.inbox.as_mut().and_then(|inbox| inbox.lend_block())
+        {
+            return self.ring.receive_block(fd, token(Operation::ReceiveBlock), block, target);
+        }
+        self.ring.receive(fd, token(Operation::Receive));
+    }
+
+    /// A part of a large bulk arrived in its block.
+    pub(super) fn received_block(&mut self, completion: Completion) {
+        let (token, Some(Owned::Block(block))) = (completion.token, completion.owned) else {
+            return;
+        };
+        let Some(connection) = self.connections.find(token.generation, token.index) else {
+            return;
+        };
+        connection.receiving = false;
+        connection.active_at_s = (self.turn.now_us / 1_000_000) as u32;
+        if completion.result <= 0 || connection.closing == Closing::Shut {
+            return self.shut(token.index);
+        }
+        self.bridge.counters[self.shard.index as usize].input_bytes.add(completion.result as u64);
+        if let Some(inbox) = &mut connection.inbox {
+            inbox.return_block(block);
+        }
+        self.check_inbox_limit(token.index);
+        self.feed_inbox(token.index);
+        self.keep_receiving(token.index);
+    }
+
+    /// Deals with the buffer that was held last.
+    fn take_in(&mut self, index: u32) {
+        let chunk = self.held.len() - 1;
+        let bytes = self.ring.received(&self.held[chunk]);
+        let counters = &self.bridge.counters[self.shard.index as usize];
+        counters.input_bytes.add(bytes.len() as u64);
+        counters.reads.add(1);
+        let connection = self.connections.at(index);
+        if let Some(inbox) = &mut connection.inbox {
+            inbox.append(bytes);
+            let stop_reading = connection.stalled && inbox.kept_bytes() > STALLED_BYTES_MAX && connection.receiving;
+            if stop_reading {
+                let token = self.connections.token(Operation::Receive, index);
+                self.ring.cancel(token);
+            }
+            self.check_inbox_limit(index);
+            return self.feed_inbox(index);
+        }
+        if connection.closing == Closing::No {
+            match connection.stalled {
+                true => connection.inbox = Some(Box::new(Inbox::new(bytes, Progress::default(), [].into_iter()))),
+                false => self.feed_chunk(index, chunk),
+            }
+        }
+    }
+
+    /// Parses a receive buffer in place; what is no whole request moves to the inbox.
+    fn feed_chunk(&mut self, index: u32, chunk: usize) {
+        let mut progress = Progress::default();
+        let (stop, begin, first_span) = self.parse(index, Source::Chunk(chunk as u32), &mut progress);
+        let bytes = &self.ring.received(&self.held[chunk])[begin..];
+        if !bytes.is_empty() && !matches!(stop, Stop::Error(_)) {
+            let spans = self.spans[first_span..].iter().map(|span| span.rebased(begin));
+            let inbox = Box::new(Inbox::new(bytes, progress.rebased(begin), spans));
+            self.connections.at(index).inbox = Some(inbox);
+        }
+        self.spans.truncate(first_span);
+        if let Stop::LargeBulk(count) = stop {
+            let inbox = self.connections.at(index).inbox.as_mut().expect("the request's header is in it");
+            inbox.begin_block(count);
+            self.feed_inbox(index);
+            self.prefer_direct_receive(index);
+        }
+        self.finish(index, stop);
+    }
+
+    /// Parses what a connection's inbox holds.
+    pub(super) fn feed_inbox(&mut self, index: u32) {
+        let Some(inbox) = self.connections.find_at(index).filter(|it| it.may_run()).and_then(|it| it.inbox.take()) else {
+            return;
+        };
+        let spare = std::mem::replace(&mut self.feeding, inbox);
+        let stop = loop {
+            if self.feeding.is_filling() {
+                break Stop::Incomplete;
+            }
+            let mut progress = self.feeding.progress;
+            let first_span = self.spans.len();
+            self.spans.append(&mut self.feeding.spans);
+            let (stop, begin, request_span) = self.parse_from(index, Source::Inbox, &mut progress, first_span);
+            self.run_batch();
+            self.feeding.spans.extend_from_slice(&self.spans[request_span..]);
+            self.spans.truncate(first_span);
+            self.feeding.progress = progress;
+            if begin > 0 {
+                self.feeding.consume(begin);
+            }
+            match stop {
+                Stop::LargeBulk(count) => self.feeding.begin_block(count),
+                other => break other,
+            }
+        };
+        let inbox = std::mem::replace(&mut self.feeding, spare);
+        let connection = self.connections.at(index);
+        if !inbox.is_empty() {
+            connection.inbox = Some(inbox);
+        }
+        self.prefer_direct_receive(index);
+        self.keep_receiving(index);
+        self.finish(index, stop);
+    }
+
+    /// Ends the multishot receive when a block waits for much more than a receive buffer brings.
+    fn prefer_direct_receive(&mut self, index: u32) {
+        let connection = self.connections.at(index);
+        let missing = connection.inbox.as_ref().map_or(0, |inbox| inbox.missing_bytes());
+        if missing >= DIRECT_BYTES_MIN && connection.receiving {
+            let token = self.connections.token(Operation::Receive, index);
+            self.ring.cancel(token);
+        }
+    }
+
+    fn finish(&mut self, index: u32, stop: Stop) {
+        if let Stop::Error(error) = stop {
+            self.run_batch();
+            self.counters().error_replies.add(1);
+            self.reply(index, |out| error.write_into(&mut out.bytes));
+            self.close_after_replies(index);
+        }
+    }
+
+    /// Parses and plans requests until something stops it. Gives the start of the request that stopped it, and
+    /// the first of its spans.
+    fn parse(&mut self, index: u32, source: Source, progress: &mut Progress) -> (Stop, usize, usize) {
+        self.parse_from(index, source, progress, self.spans.len())
+    }
+
+    fn parse_from(
+        &mut self,
+        index: u32,
+        source: Source,
+        progress: &mut Progress,
+        first_span: usize,
+    ) -> (Stop, usize, usize) {
+        let limits = Limits { bulk_bytes_max: self.settings.bulk_bytes_max as i64, ..Limits::default() };
+        let (mut begin, mut first_span) = (0, first_span);
+        loop {
+            let bytes = source.received(&self.ring, &self.held, &self.feeding);
+            let outcome = request::parse(bytes, progress, &limits, &mut self.spans, &mut self.scratch);
+            let source = match outcome {
+                Parse::Request => source,
+                Parse::Decoded => Source::Scratch,
+                Parse::Nothing => {
+                    begin = progress.position;
+                    continue;
+                }
+                Parse::Incomplete => return (Stop::Incomplete, begin, first_span),
+                Parse::LargeBulk(count) => return (Stop::LargeBulk(count), begin, first_span),
+                Parse::Error(error) => return (Stop::Error(error), begin, first_span),
+            };
+            match self.plan(index, source, first_span) {
+                Plan::Together if self.planned.len() < BATCH_REQUESTS => {}
+                Plan::Together | Plan::Alone => {
+                    self.run_batch();
+                    self.forget_arguments(source);
+                }
+                Plan::NoRoom => {
+                    self.run_batch();
+                    if self.plan(index, source, first_span) == Plan::NoRoom {
+                        let connection = self.connections.at(index);
+                        connection.stalled = true;
+                        self.crowded.push((connection.generation, index));
+                        *progress = Progress::at(begin);
+                        self.spans.truncate(first_span);
+                        return (Stop::Halted, begin, first_span);
+                    }
+                }
+            }
+            begin = progress.position;
+            first_span = self.spans.len();
+            if !self.connections.at(index).may_run() {
+                return (Stop::Halted, begin, first_span);
+            }
+        }
+    }
+
+    /// Drops arguments that live beside the received bytes, once their request has run.
+    fn forget_arguments(&mut self, source: Source) {
+        match source {
+            Source::Inbox => self.feeding.blocks.clear(),
+            Source::Scratch => self.scratch.clear(),
+            Source::Chunk(_) => {}
+        }
+    }
+
+    /// Finds command, keys and owner of a parsed request, and puts it among those that run next.
+    #[inline]
+    fn plan(&mut self, index: u32, source: Source, first_span: usize) -> Plan {
+        let generation = self.connections.at(index).generation;
+        let bytes = source.bytes(&self.ring, &self.held, &self.feeding, &self.scratch);
+        let blocks = source.blocks(&self.feeding);
+        let args = Args::new(bytes, &self.spans[first_span..], blocks);
+        let mut planned = Planned {
+            connection: index,
+            generation,
+            source,
+            first_span: first_span as u32,
+            span_count: args.len() as u32,
+            command: resolve(&args).ok(),
+            hash: 0,
+            slot: 0,
+            route: Route::Refused,
+        };
+        // What stands in blocks or was decoded cannot be parsed again from the bytes received.
+        let repeatable = blocks.is_empty() && !matches!(source, Source::Scratch);
+        let mut plan = if repeatable { Plan::Together } else { Plan::Alone };
+        if let Some(command) = planned.command {
+            let (keys, shards) = (command.key_indices(args.len()), self.shard.slots.shards);
+            planned.route = match (command.run, command.spread) {
+                (Run::Session(_) | Run::Container, _) => Route::Session,
+                (_, Spread::Every(_)) if shards > 1 => Route::Every,
+                (_, Spread::Split(_)) if shards > 1 && keys.len() > 1 => Route::Split,
+                _ if command.keys == Keys::None => Route::Local,
+                _ => {
+                    let key = args.at(keys.start);
+                    planned.slot = slot_of(key);
+                    planned.hash = self.hasher.hash(key);
+                    let owner = self.shard.slots.owner(planned.slot);
+                    if owner == self.shard.index { Route::Local } else { Route::Remote(owner) }
+                }
+            };
+        }
+        match planned.route {
+            Route::Local | Route::Refused => {}
+            Route::Remote(owner) if repeatable && !self.mesh.has_room(owner) => plan = Plan::NoRoom,
+            Route::Remote(_) => {}
+            Route::Session | Route::Every | Route::Split => plan = Plan::Alone,
+        }
+        if repeatable && !self.connections.at(index).session.may_dispatch() {
+            plan = Plan::NoRoom;
+        }
+        if plan != Plan::NoRoom {
+            self.planned.push(planned);
+        }
+        plan
+    }
+}
+
+/// How a planned request is to be run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Plan {
+    /// With those before and behind it.
+    Together,
+    /// At once, before the next one is parsed: it may change what comes next.
+    Alone,
+    /// Not now.
+    NoRoom,
+}

@@ -1,0 +1,234 @@
+//! One database of one shard: a table for each slot, the memory of its entries, and what it all adds up to.
+
+use bytes::Bytes;
+
+use crate::keyspace::SLOT_COUNT;
+use crate::keyspace::entry::slab::Slabs;
+use crate::keyspace::entry::{Draft, Entry, EntryRef, Payload};
+use crate::keyspace::key::{Hasher, Key};
+use crate::keyspace::table::SlotTable;
+use crate::keyspace::table::segment::Spot;
+
+/// Slots are counted together in runs of this many, to pass over empty ones.
+pub const RUN_SLOTS: usize = 128;
+pub const RUN_COUNT: usize = SLOT_COUNT / RUN_SLOTS;
+/// Slabs or entries that one unit of a budget frees are counted alike; a slab is as much work as this many entries.
+const SLAB_WORK: usize = 16;
+
+pub struct Database {
+    pub(super) tables: Box<[SlotTable; SLOT_COUNT]>,
+    pub(super) slabs: Slabs,
+    pub(super) tally: Tally,
+    /// Keys in each run of slots.
+    pub(super) runs: [u32; RUN_COUNT],
+    /// The next slot that `free_some` looks at.
+    freed_slots: usize,
+}
+
+/// Sums over entries and blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub key_count: usize,
+    /// Keys with a deadline.
+    pub expiring_count: usize,
+    /// Entries that own memory outside the slabs.
+    pub owning_count: usize,
+    /// Memory of entries and of the buffers of large values.
+    pub entry_bytes: usize,
+    /// Memory of table blocks and directories.
+    pub block_bytes: usize,
+}
+
+/// What happens to the deadline of a key that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deadline {
+    Keep,
+    Clear,
+    /// Milliseconds since 1970.
+    At(u64),
+}
+
+/// What is to be done to one key.
+pub enum Edit<'a> {
+    Write { payload: Payload<'a>, raw: bool, deadline: Deadline, recency: u32, walk: u16 },
+    Deadline(Option<u64>),
+    /// Changes inline bytes where they are; the encoding becomes `raw`.
+    Bytes(&'a mut dyn FnMut(&mut [u8])),
+    Remove,
+}
+
+impl Tally {
+    #[inline]
+    pub fn add(&mut self, entry: EntryRef<'_>) {
+        self.key_count += 1;
+        self.expiring_count += usize::from(entry.has_deadline());
+        self.owning_count += usize::from(entry.owns_memory());
+        self.entry_bytes += entry.memory_bytes();
+    }
+
+    #[inline]
+    pub fn subtract(&mut self, entry: EntryRef<'_>) {
+        self.key_count -= 1;
+        self.expiring_count -= usize::from(entry.has_deadline());
+        self.owning_count -= usize::from(entry.owns_memory());
+        self.entry_bytes -= entry.memory_bytes();
+    }
+}
+
+impl Database {
+    pub fn new() -> Self {
+        let tables: Vec<SlotTable> = (0..SLOT_COUNT).map(|_| SlotTable::EMPTY).collect();
+        let tables = tables.into_boxed_slice().try_into();
+        Database {
+            tables: tables.unwrap_or_else(|_| unreachable!("as many tables as slots were made")),
+            slabs: Slabs::new(),
+            tally: Tally::default(),
+            runs: [0; RUN_COUNT],
+            freed_slots: 0,
+        }
+    }
+
+    /// The memory of the entries and of the tables, including the array of tables.
+    pub fn memory_bytes(&self) -> usize {
+        self.tally.entry_bytes + self.tally.block_bytes + size_of::<[SlotTable; SLOT_COUNT]>()
+    }
+
+    #[inline]
+    pub fn table(&self, slot: u16) -> &SlotTable {
+        &self.tables[usize::from(slot) % SLOT_COUNT]
+    }
+
+    #[inline]
+    pub fn table_mut(&mut self, slot: u16) -> &mut SlotTable {
+        &mut self.tables[usize::from(slot) % SLOT_COUNT]
+    }
+
+    #[inline]
+    pub fn find(&self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let segment = self.table(key.slot).segment(key.hash);
+        segment.find(key.hash, key.bytes).map(|spot| segment.entry(spot))
+    }
+
+    /// Sets the bits of last use.
+    #[inline]
+    pub fn touch(&mut self, key: &Key<'_>, spot: Spot, recency: u32) {
+        self.table_mut(key.slot).segment_mut(key.hash).replace_with(spot, |mut entry| {
+            entry.set_recency(recency);
+            entry
+        });
+    }
+
+    /// Does what `edit` says and tells whether the key was there before. Removing or altering an absent key does nothing.
+    pub fn apply(&mut self, key: &Key<'_>, edit: Edit<'_>, hasher: &Hasher) -> bool {
+        let spot = self.table(key.slot).segment(key.hash).find(key.hash, key.bytes);
+        match (spot, edit) {
+            (None, Edit::Write { payload, raw, deadline, recency, walk }) => {
+                let deadline_ms = deadline.resolve(None);
+                self.insert(key, Draft { key: key.bytes, deadline_ms, payload, raw, recency, walk }, hasher);
+            }
+            (None, Edit::Deadline(_) | Edit::Bytes(_) | Edit::Remove) => {}
+            (Some(spot), Edit::Write { payload, raw, deadline, recency, walk }) => {
+                self.alter(key, spot, |entry, slabs| {
+                    let deadline_ms = deadline.resolve(entry.view().deadline_ms());
+                    entry.replace(slabs, Draft { key: key.bytes, deadline_ms, payload, raw, recency, walk })
+                });
+            }
+            (Some(spot), Edit::Deadline(deadline_ms)) => {
+                self.alter(key, spot, |entry, slabs| entry.with_deadline(slabs, deadline_ms));
+            }
+            (Some(spot), Edit::Bytes(change)) => self.alter(key, spot, |mut entry, _| {
+                if let Some(bytes) = entry.inline_bytes_mut() {
+                    change(bytes);
+                    entry.set_raw();
+                }
+                entry
+            }),
+            (Some(spot), Edit::Remove) => self.remove(key, spot, hasher),
+        }
+        spot.is_some()
+    }
+
+    fn insert(&mut self, key: &Key<'_>, draft: Draft<'_>, hasher: &Hasher) {
+        let entry = Entry::create(&mut self.slabs, draft);
+        self.tally.add(entry.view());
+        self.runs[usize::from(key.slot) / RUN_SLOTS % RUN_COUNT] += 1;
+        let table = &mut self.tables[usize::from(key.slot) % SLOT_COUNT];
+        table.insert(key.hash, entry, hasher, &mut self.tally.block_bytes);
+    }
+
+    #[inline]
+    fn alter(&mut self, key: &Key<'_>, spot: Spot, change: impl FnOnce(Entry, &mut Slabs) -> Entry) {
+        let segment = self.tables[usize::from(key.slot) % SLOT_COUNT].segment_mut(key.hash);
+        segment.replace_with(spot, |entry| {
+            self.tally.subtract(entry.view());
+            let entry = change(entry, &mut self.slabs);
+            self.tally.add(entry.view());
+            entry
+        });
+    }
+
+    fn remove(&mut self, key: &Key<'_>, spot: Spot, hasher: &Hasher) {
+        let table = &mut self.tables[usize::from(key.slot) % SLOT_COUNT];
+        let entry = table.segment_mut(key.hash).remove(spot);
+        table.settle_removal(key.hash, hasher, &mut self.tally.block_bytes);
+        self.tally.subtract(entry.view());
+        self.runs[usize::from(key.slot) / RUN_SLOTS % RUN_COUNT] -= 1;
+        entry.free(&mut self.slabs);
+    }
+
+    /// Takes the buffer of a large value out, to be changed and stored again.
+    pub fn take_large(&mut self, key: &Key<'_>) -> Option<Bytes> {
+        let segment = self.table_mut(key.slot).segment_mut(key.hash);
+        let spot = segment.find(key.hash, key.bytes)?;
+        let mut taken = None;
+        self.alter(key, spot, |mut entry, _| {
+            taken = entry.take_large();
+            entry
+        });
+        taken
+    }
+
+    /// Frees part of a database that nobody uses any more. A budget counts entries. Gives back what is left of it:
+    /// nothing is left to free when that is more than zero.
+    pub fn free_some(&mut self, mut budget: usize) -> usize {
+        while self.freed_slots < SLOT_COUNT && budget > 0 {
+            let table = &mut self.tables[self.freed_slots];
+            let Some(segment) = table.last_segment_mut() else {
+                self.freed_slots += 1;
+                continue;
+            };
+            budget = budget.saturating_sub(1);
+            // Entries that own nothing outside their slab go with it, without being looked at.
+            if self.tally.owning_count > 0 {
+                budget = budget.saturating_sub(segment.len());
+                segment.drain(|entry| {
+                    self.tally.subtract(entry.view());
+                    entry.free(&mut self.slabs);
+                });
+            }
+            table.drop_last_segment();
+        }
+        if budget == 0 {
+            return 0;
+        }
+        let freed = self.slabs.free_some(budget.div_ceil(SLAB_WORK));
+        budget.saturating_sub(freed * SLAB_WORK)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        while self.free_some(usize::MAX) == 0 {}
+    }
+}
+
+impl Deadline {
+    #[inline]
+    fn resolve(self, former_ms: Option<u64>) -> Option<u64> {
+        match self {
+            Deadline::Keep => former_ms,
+            Deadline::Clear => None,
+            Deadline::At(deadline_ms) => Some(deadline_ms),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The key space against a naive model, and the claims that a model does not see.
+
+mod model;
+
+use bytes::Bytes;
+
+use super::*;
+use model::{Mix, Run};
+
+const NOW: u64 = 1_700_000_000_000;
+
+fn keyspace() -> Keyspace {
+    Keyspace::new(2, Hasher::seeded(7), Recency::Lru)
+}
+
+fn set(keyspace: &mut Keyspace, name: &[u8], value: Value<'_>) {
+    let hasher = keyspace.hasher().clone();
+    keyspace.set(0, &hasher.key(name, 3), value, Deadline::Clear, Cause::Set, NOW);
+}
+
+fn encoding(keyspace: &mut Keyspace, name: &[u8]) -> Option<&'static str> {
+    let hasher = keyspace.hasher().clone();
+    keyspace.peek(0, &hasher.key(name, 3), NOW).map(|entry| entry.encoding().name())
+}
+
+fn value(keyspace: &mut Keyspace, name: &[u8]) -> Option<Vec<u8>> {
+    let hasher = keyspace.hasher().clone();
+    keyspace.find(0, &hasher.key(name, 3), NOW).map(|entry| entry.value().to_vec())
+}
+
+#[test]
+fn behaves_as_a_map_over_many_slots() {
+    Run { mix: Mix::Spread, keys: 3000, steps: 120_000, databases: 4 }.check();
+}
+
+#[test]
+fn behaves_as_a_map_under_one_tag() {
+    Run { mix: Mix::OneSlot, keys: 40_000, steps: 250_000, databases: 1 }.check();
+}
+
+#[test]
+fn behaves_as_a_map_under_few_keys() {
+    Run { mix: Mix::OneSlot, keys: 12, steps: 60_000, databases: 2 }.check();
+}
+
+/// Long on purpose: `cargo test --release -- --ignored keyspace`.
+#[test]
+#[ignore = "takes a minute"]
+fn behaves_as_a_map_for_millions_of_steps() {
+    for (mix, keys, databases) in
+        [(Mix::Spread, 200_000, 4), (Mix::OneSlot, 400_000, 1), (Mix::OneSlot, 3000, 3), (Mix::Spread, 50, 2)]
+    {
+        Run { mix, keys, steps: 3_000_000, databases }.check();
+    }
+}
+
+#[test]
+fn encodings_are_those_of_redis() {
+    let keyspace = &mut keyspace();
+    for (bytes, expected) in [
+        (b"12".to_vec(), "int"),
+        (b"-9223372036854775808".to_vec(), "int"),
+        (b"012".to_vec(), "embstr"),
+        (vec![b'x'; 44], "embstr"),
+        (vec![b'x'; 45], "raw"),
+        (vec![b'x'; 100_000], "raw"),
+        (Vec::new(), "embstr"),
+    ] {
+        set(keyspace, b"key", Value::Bytes(&bytes));
+        assert_eq!(encoding(keyspace, b"key"), Some(expected));
+        assert_eq!(value(keyspace, b"key"), Some(bytes));
+    }
+    set(keyspace, b"key", Value::Text(b"12"));
+    assert_eq!(encoding(keyspace, b"key"), Some("embstr"));
+    set(keyspace, b"key", Value::Raw(b"12"));
+    assert_eq!(encoding(keyspace, b"key"), Some("raw"));
+}
+
+#[test]
+fn a_large_buffer_is_stored_and_read_without_a_copy() {
+    let keyspace = &mut keyspace();
+    let hasher = keyspace.hasher().clone();
+    let key = hasher.key(b"key", 3);
+    let bytes = Bytes::from(vec![7u8; 20_000]);
+    let address = bytes.as_ptr();
+    keyspace.set(0, &key, Value::Large(bytes), Deadline::Clear, Cause::Set, NOW);
+    let Some(ValueRef::Large(stored)) = keyspace.find(0, &key, NOW).map(EntryRef::value) else {
+        panic!("a large value is stored as a buffer");
+    };
+    assert_eq!(stored.as_ptr(), address);
+    let pin = stored.clone();
+
+    keyspace.edit_bytes(0, &key, 20_000, NOW, |bytes| bytes[0] = 9);
+    assert_eq!(pin[0], 7, "a pinned buffer never changes");
+    let Some(ValueRef::Large(stored)) = keyspace.find(0, &key, NOW).map(EntryRef::value) else {
+        panic!("the value is still large");
+    };
+    let address = stored.as_ptr();
+    assert_eq!(stored[0], 9);
+
+    keyspace.edit_bytes(0, &key, 20_000, NOW, |bytes| bytes[1] = 9);
+    let Some(ValueRef::Large(stored)) = keyspace.find(0, &key, NOW).map(EntryRef::value) else {
+        panic!("the value is still large");
+    };
+    assert_eq!(stored.as_ptr(), address, "an unpinned buffer changes in place");
+}
+
+#[test]
+fn an_expired_key_is_removed_by_the_lookup_and_noted() {
+    let keyspace = &mut keyspace();
+    let hasher = keyspace.hasher().clone();
+    let key = hasher.key(b"key", 3);
+    keyspace.set(0, &key, Value::Int(1), Deadline::At(NOW), Cause::Set, NOW - 5);
+    assert!(keyspace.find(0, &key, NOW).is_some(), "a key lives in the millisecond of its deadline");
+    assert!(!keyspace.changes().has_notes());
+    assert!(keyspace.find(0, &key, NOW + 1).is_none());
+    assert_eq!((keyspace.len(0), keyspace.expires_len(0)), (0, 0));
+    let notes: Vec<_> = keyspace.changes().notes().collect();
+    assert_eq!(notes, [Note { database: 0, slot: 3, cause: Cause::Expired, key: b"key" }]);
+}
+
+#[test]
+fn every_change_moves_the_version_of_a_watched_key() {
+    let keyspace = &mut keyspace();
+    let hasher = keyspace.hasher().clone();
+    let (key, other) = (hasher.key(b"key", 3), hasher.key(b"other", 3));
+    let mut last = keyspace.changes_mut().watch(0, &key);
+    let mut moved = |keyspace: &Keyspace| {
+        let version = keyspace.changes().version(0, b"key").expect("the key is watched");
+        std::mem::replace(&mut last, version) != version
+    };
+    keyspace.remove(0, &key, Cause::Delete, NOW);
+    assert!(!moved(keyspace), "nothing was removed");
+    keyspace.set(0, &other, Value::Int(1), Deadline::Clear, Cause::Set, NOW);
+    assert!(!moved(keyspace), "another key changed");
+    keyspace.set(0, &key, Value::Int(1), Deadline::Clear, Cause::Set, NOW);
+    assert!(moved(keyspace));
+    keyspace.find(0, &key, NOW);
+    assert!(!moved(keyspace), "reading is no change");
+    keyspace.set_deadline(0, &key, Some(NOW + 10), NOW);
+    assert!(moved(keyspace));
+    keyspace.find(0, &key, NOW + 11);
+    assert!(moved(keyspace), "expiry is a change");
+    keyspace.flush(0);
+    assert!(!moved(keyspace), "a flush does not change an absent key");
+    keyspace.set(0, &key, Value::Int(1), Deadline::Clear, Cause::Set, NOW);
+    assert!(moved(keyspace));
+    keyspace.flush(0);
+    assert!(moved(keyspace));
+    keyspace.changes_mut().unwatch(0, b"key");
+    assert_eq!(keyspace.changes().version(0, b"key"), None);
+}
+
+#[test]
+fn overwriting_with_the_same_size_keeps_the_block() {
+    let keyspace = &mut keyspace();
+    set(keyspace, b"key", Value::Bytes(&[1; 60]));
+    let hasher = keyspace.hasher().clone();
+    let key = hasher.key(b"key", 3);
+    let address = keyspace.find(0, &key, NOW).map(|entry| entry.key().as_ptr());
+    set(keyspace, b"key", Value::Bytes(&[2; 58]));
+    assert_eq!(keyspace.find(0, &key, NOW).map(|entry| entry.key().as_ptr()), address);
+}
+
+#[test]
+fn memory_comes_back_after_deletion() {
+    let keyspace = &mut keyspace();
+    let hasher = keyspace.hasher().clone();
+    set(keyspace, b"first", Value::Int(0));
+    let before = keyspace.memory_bytes();
+    let names: Vec<String> = (0..50_000).map(|number| format!("key:{number}")).collect();
+    for name in &names {
+        set(keyspace, name.as_bytes(), Value::Bytes(b"some value"));
+    }
+    assert!(keyspace.memory_bytes() > before + 50_000 * 24);
+    for name in &names {
+        assert!(keyspace.remove(0, &hasher.key(name.as_bytes(), 3), Cause::Delete, NOW));
+    }
+    assert_eq!(keyspace.memory_bytes(), before);
+}
+
+#[test]
+fn a_flushed_database_is_freed_in_slices() {
+    let keyspace = &mut keyspace();
+    for number in 0..5000 {
+        let name = format!("key:{number}");
+        set(keyspace, name.as_bytes(), Value::Raw(&vec![b'x'; number]));
+    }
+    keyspace.flush(0);
+    assert_eq!((keyspace.len(0), keyspace.memory_bytes()), (0, 0));
+    let mut slices = 0;
+    while !keyspace.free_some(100) {
+        slices += 1;
+    }
+    assert!(slices > 10, "{slices}");
+    assert!(value(keyspace, b"key:1").is_none());
+}

@@ -1,0 +1,242 @@
+//! Random operations on a key space and on a `BTreeMap`, compared step by step. The seed is printed and replays.
+
+use std::collections::BTreeMap;
+
+use crate::keyspace::*;
+
+/// Which slots the keys fall into.
+#[derive(Clone, Copy, Debug)]
+pub enum Mix {
+    Spread,
+    OneSlot,
+}
+
+/// One comparison.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    pub mix: Mix,
+    pub keys: u64,
+    pub steps: u64,
+    pub databases: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Stored {
+    value: Vec<u8>,
+    deadline_ms: Option<u64>,
+}
+
+type Map = BTreeMap<Vec<u8>, Stored>;
+
+struct Check {
+    run: Run,
+    keyspace: Keyspace,
+    hasher: Hasher,
+    maps: Vec<Map>,
+    random: u64,
+    now_ms: u64,
+}
+
+impl Run {
+    pub fn check(self) {
+        let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
+            u64::from(std::process::id()) << 32 | u64::from(self.keys as u32) ^ self.steps << 7
+        });
+        println!("SEED={seed} {self:?}");
+        let hasher = Hasher::seeded(seed);
+        let mut check = Check {
+            run: self,
+            keyspace: Keyspace::new(self.databases, hasher.clone(), Recency::Lru),
+            hasher,
+            maps: vec![Map::new(); self.databases],
+            random: seed,
+            now_ms: 1_700_000_000_000,
+        };
+        for step in 0..self.steps {
+            check.step(step);
+        }
+        check.compare_all();
+    }
+}
+
+impl Check {
+    /// A number below `bound`, by splitmix64.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ mixed >> 31) % bound
+    }
+
+    fn name(&mut self) -> Vec<u8> {
+        let number = self.below(self.run.keys);
+        match number % 50 {
+            0 => format!("long:{number}:{}", "k".repeat(300)).into_bytes(),
+            1..10 => format!("{number}").into_bytes(),
+            _ => format!("key:{number:012}").into_bytes(),
+        }
+    }
+
+    fn slot(&self, name: &[u8]) -> u16 {
+        match self.run.mix {
+            Mix::Spread => (Hasher::seeded(1).hash(name) % SLOT_COUNT as u64) as u16,
+            Mix::OneSlot => 77,
+        }
+    }
+
+    fn bytes(&mut self) -> Vec<u8> {
+        let length = match self.below(400) {
+            0 => self.below(40_000),
+            1..20 => self.below(2000),
+            20..100 => return (self.below(1 << 40) as i64 - 1000).to_string().into_bytes(),
+            _ => self.below(100),
+        };
+        let byte = self.below(256) as u8;
+        vec![byte; length as usize]
+    }
+
+    fn deadline(&mut self) -> u64 {
+        self.now_ms + self.below(3000)
+    }
+
+    fn step(&mut self, step: u64) {
+        let database = self.below(self.run.databases as u64) as usize;
+        let name = self.name();
+        let hasher = self.hasher.clone();
+        let key = hasher.key(&name, self.slot(&name));
+        if self.below(64) == 0 {
+            self.now_ms += self.below(200);
+        }
+        let now_ms = self.now_ms;
+        if self.below(30) == 0 {
+            return self.maintain(database);
+        }
+        self.maps[database].retain_live(&name, now_ms);
+        // Long stretches of mostly growing and mostly shrinking, so that tables split and collapse.
+        let grows = (step * 6 / self.run.steps).is_multiple_of(2);
+        match (self.below(100), grows) {
+            (0..50, true) | (0..12, false) => self.set(database, &key),
+            (50..56, true) | (12..50, false) => {
+                let removed = self.keyspace.remove(database, &key, Cause::Delete, now_ms);
+                assert_eq!(removed, self.maps[database].remove(&name).is_some());
+            }
+            (56..62, _) => self.set_deadline(database, &key),
+            (62..70, _) => self.edit(database, &key),
+            _ => self.compare(database, &key),
+        }
+    }
+
+    /// What concerns no single key.
+    fn maintain(&mut self, database: usize) {
+        match self.below(4000) {
+            0 => {
+                self.keyspace.flush(database);
+                self.maps[database].clear();
+            }
+            1..40 => self.compare_all(),
+            _ => {
+                self.keyspace.free_some(50);
+            }
+        }
+    }
+
+    fn set(&mut self, database: usize, key: &Key<'_>) {
+        let value = self.bytes();
+        let former = self.maps[database].get(key.bytes).cloned();
+        let (deadline, deadline_ms) = match self.below(6) {
+            0 => (Deadline::Keep, former.as_ref().and_then(|stored| stored.deadline_ms)),
+            1 => {
+                let deadline_ms = self.deadline();
+                (Deadline::At(deadline_ms), Some(deadline_ms))
+            }
+            _ => (Deadline::Clear, None),
+        };
+        let given = if self.below(2) == 0 { Value::Bytes(&value) } else { Value::Large(value.clone().into()) };
+        let existed = self.keyspace.set(database, key, given, deadline, Cause::Set, self.now_ms);
+        assert_eq!(existed, former.is_some());
+        self.maps[database].insert(key.bytes.to_vec(), Stored { value, deadline_ms });
+    }
+
+    fn set_deadline(&mut self, database: usize, key: &Key<'_>) {
+        let deadline_ms = if self.below(3) == 0 { None } else { Some(self.deadline()) };
+        let existed = self.keyspace.set_deadline(database, key, deadline_ms, self.now_ms);
+        let stored = self.maps[database].get_mut(key.bytes);
+        assert_eq!(existed, stored.is_some());
+        if let Some(stored) = stored {
+            stored.deadline_ms = deadline_ms;
+        }
+    }
+
+    fn edit(&mut self, database: usize, key: &Key<'_>) {
+        let stored = self.maps[database].entry(key.bytes.to_vec());
+        let stored = stored.or_insert(Stored { value: Vec::new(), deadline_ms: None }).clone();
+        let grown = stored.value.len() + self.below(3) as usize * 5 + 1;
+        self.keyspace.edit_bytes(database, key, grown, self.now_ms, |bytes| bytes[grown - 1] = b'!');
+        let changed = self.maps[database].get_mut(key.bytes).expect("it was just put there");
+        changed.value.resize(grown, 0);
+        changed.value[grown - 1] = b'!';
+    }
+
+    fn compare(&mut self, database: usize, key: &Key<'_>) {
+        let found = self.keyspace.find(database, key, self.now_ms).map(|entry| Stored {
+            value: entry.value().to_vec(),
+            deadline_ms: entry.deadline_ms(),
+        });
+        assert_eq!(found.as_ref(), self.maps[database].get(key.bytes));
+    }
+
+    fn compare_all(&mut self) {
+        let hasher = self.hasher.clone();
+        for database in 0..self.run.databases {
+            self.keyspace.check_tally(database);
+            for (name, stored) in std::mem::take(&mut self.maps[database]) {
+                let key = hasher.key(&name, self.slot(&name));
+                let live = stored.deadline_ms.is_none_or(|deadline_ms| self.now_ms <= deadline_ms);
+                let found = self.keyspace.find(database, &key, self.now_ms);
+                assert_eq!(found.map(|entry| entry.value().to_vec()), live.then(|| stored.value.clone()));
+                if live {
+                    self.maps[database].insert(name, stored);
+                }
+            }
+            let map = &self.maps[database];
+            assert_eq!(self.keyspace.len(database), map.len());
+            let expiring = map.values().filter(|stored| stored.deadline_ms.is_some()).count();
+            assert_eq!(self.keyspace.expires_len(database), expiring);
+        }
+    }
+}
+
+trait Live {
+    fn retain_live(&mut self, name: &[u8], now_ms: u64);
+}
+
+impl Live for Map {
+    fn retain_live(&mut self, name: &[u8], now_ms: u64) {
+        if self.get(name).and_then(|stored| stored.deadline_ms).is_some_and(|deadline_ms| now_ms > deadline_ms) {
+            self.remove(name);
+        }
+    }
+}
+
+impl Keyspace {
+    /// Counts everything again and compares it with the sums that were kept.
+    fn check_tally(&self, database: usize) {
+        let Some(data) = &self.databases[database] else {
+            return;
+        };
+        let mut tally = Tally::default();
+        let mut runs = [0; database::RUN_COUNT];
+        for (slot, table) in data.tables.iter().enumerate() {
+            tally.block_bytes += table.memory_bytes();
+            let before = tally.key_count;
+            for segment in table.segments() {
+                segment.entries().for_each(|entry| tally.add(entry));
+            }
+            assert_eq!(table.len(), tally.key_count - before);
+            runs[slot / database::RUN_SLOTS] += table.len() as u32;
+        }
+        assert_eq!(tally, data.tally);
+        assert_eq!(runs, data.runs);
+    }
+}

@@ -1,0 +1,131 @@
+//! Reads the configuration, starts control thread and cores, waits, and exits.
+
+use std::fs::{File, OpenOptions};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use basalt::bridge::{Bridge, Identity};
+use basalt::config::{Config, LogFormat, LogLevel, Settings, Start};
+use basalt::control_plane;
+use basalt::data_plane::launch::{launch, placement};
+use basalt::keyspace::Hasher;
+use basalt::sys::probe::{check_host, raise_descriptor_limit};
+use basalt::sys::waker::Waker;
+use tracing::Level;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let config = match Config::from_args(std::env::args_os().skip(1)) {
+        Ok(Start::Serve(config)) => *config,
+        Ok(Start::Version) => {
+            println!("Basalt v={} (compatible with Redis 7.0.15)", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        Ok(Start::Help) => {
+            print!("{}", basalt::config::help());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let settings = config.settings();
+    if let Err(error) = start_log(&settings) {
+        eprintln!("cannot open the log file: {error}");
+        return ExitCode::FAILURE;
+    }
+    match serve(config, &settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "Basalt is starting");
+    check_host()?;
+    std::env::set_current_dir(&settings.dir)
+        .map_err(|error| format!("cannot change to the directory {}: {error}", settings.dir.display()))?;
+    let mut config = config;
+    limit_clients(&mut config, settings)?;
+    let settings = &config.settings();
+    let cpus = placement(settings)?;
+    let wakers = cpus.iter().map(|_| Waker::new()).collect::<Result<Vec<_>, _>>()?;
+    let bridge = Arc::new(Bridge::new(config, wakers, identity()));
+    let cores = launch(&bridge, settings, &cpus)?;
+    if let Some(path) = &settings.pidfile {
+        std::fs::write(path, format!("{}\n", std::process::id()))
+            .unwrap_or_else(|error| tracing::warn!("Failed to write PID file {}: {error}", path.display()));
+    }
+    tracing::info!(port = settings.port, shards = cpus.len(), "Ready to accept connections");
+    control_plane::run(&bridge)?;
+    tracing::info!("User requested shutdown...");
+    bridge.stop();
+    cores.join()?;
+    for path in settings.unixsocket.iter().chain(&settings.pidfile) {
+        // It may have been removed by hand.
+        let _ = std::fs::remove_file(path);
+    }
+    tracing::info!("Basalt is now ready to exit, bye bye...");
+    Ok(())
+}
+
+/// Lowers `maxclients` to what the limit on descriptors allows, as Redis does.
+fn limit_clients(config: &mut Config, settings: &Settings) -> Result<(), String> {
+    let possible = raise_descriptor_limit(u64::from(settings.maxclients));
+    if possible == u64::from(settings.maxclients) {
+        return Ok(());
+    }
+    if possible == 0 {
+        return Err("the limit on open files leaves no room for clients: raise it with `ulimit -n`".to_owned());
+    }
+    tracing::warn!("maxclients is {possible} instead of {}: the limit on open files", settings.maxclients);
+    config
+        .set(&[(b"maxclients", possible.to_string().as_bytes())])
+        .map(drop)
+        .map_err(|_| "maxclients cannot be lowered".to_owned())
+}
+
+fn identity() -> Identity {
+    let started_at_us = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64);
+    // The hasher is seeded from the system's entropy.
+    let hasher = Hasher::random();
+    let id = |seeds: [&[u8]; 3]| {
+        let digits: String = seeds.iter().map(|seed| format!("{:016x}", hasher.hash(seed))).collect();
+        digits[..40].to_owned()
+    };
+    Identity {
+        started_at_us,
+        run_id: id([b"run 1", b"run 2", b"run 3"]),
+        replication_id: id([b"replication 1", b"replication 2", b"replication 3"]),
+    }
+}
+
+fn start_log(settings: &Settings) -> std::io::Result<()> {
+    let level = match settings.log_level {
+        LogLevel::Debug => Level::TRACE,
+        LogLevel::Verbose => Level::DEBUG,
+        LogLevel::Notice => Level::INFO,
+        LogLevel::Warning => Level::WARN,
+    };
+    let writer = match &settings.logfile {
+        None => BoxMakeWriter::new(std::io::stdout),
+        Some(path) => {
+            let file: File = OpenOptions::new().create(true).append(true).open(path)?;
+            BoxMakeWriter::new(Mutex::new(file))
+        }
+    };
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_ansi(false).with_target(false);
+    match settings.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Replies in the order of their requests, whichever shard is first to answer.
+//!
+//! Every request that was not answered at once has a place; a reply that arrives for the first place goes straight
+//! out, any other is held until those before it are there.
+
+use std::collections::VecDeque;
+
+use crate::protocol::Out;
+use crate::protocol::reply::Mark;
+use crate::session::gather::Gather;
+
+/// How many requests of one client may be out at once; the next ones wait unread.
+pub const PLACES_MAX: usize = 1024;
+/// How many bytes of replies may be held for one client before its next requests wait.
+pub const HELD_BYTES_MAX: usize = 1 << 20;
+
+#[derive(Debug)]
+enum Place {
+    Waiting,
+    Gathering(Box<Gather>),
+    /// A range of `held`.
+    Held {
+        start: Mark,
+        end: Mark,
+    },
+}
+
+/// The replies of one client that are still out.
+#[derive(Debug, Default)]
+pub struct Order {
+    places: VecDeque<Place>,
+    /// Sequence number of the first place, modulo 2^32.
+    first: u32,
+    held: Out,
+}
+
+impl Order {
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.places.len() < PLACES_MAX && self.held.bytes.len() < HELD_BYTES_MAX
+    }
+
+    /// Reserves the place of a reply that one other shard will make; gives its sequence number.
+    pub fn wait(&mut self) -> u32 {
+        self.reserve(Place::Waiting)
+    }
+
+    /// Reserves the place of a reply that several shards make.
+    pub fn gather(&mut self, gather: Gather) -> u32 {
+        self.reserve(Place::Gathering(Box::new(gather)))
+    }
+
+    fn reserve(&mut self, place: Place) -> u32 {
+        self.places.push_back(place);
+        self.first.wrapping_add(self.places.len() as u32 - 1)
+    }
+
+    /// Holds the reply that `write` appends, behind all that are out.
+    pub fn hold(&mut self, write: impl FnOnce(&mut Out)) {
+        let start = self.held.mark();
+        write(&mut self.held);
+        self.places.push_back(Place::Held { start, end: self.held.mark() });
+    }
+
+    /// Takes the reply `from..to` of `replies` for the place `sequence`, and appends to `out` what is due.
+    pub fn complete(&mut self, sequence: u32, replies: &Out, from: Mark, to: Mark, out: &mut Out) {
+        let index = sequence.wrapping_sub(self.first) as usize;
+        match &mut self.places[index] {
+            Place::Waiting if index == 0 => {
+                out.append_range(replies, from, to);
+                self.pop_first();
+                self.drain(out);
+            }
+            Place::Waiting => {
+                let start = self.held.mark();
+                self.held.append_range(replies, from, to);
+                self.places[index] = Place::Held { start, end: self.held.mark() };
+            }
+            Place::Gathering(gather) => {
+                if gather.take(&replies.bytes[from.bytes..to.bytes]) {
+                    self.finish(index);
+                    self.drain(out);
+                }
+            }
+            Place::Held { .. } => unreachable!("a place is completed once"),
+        }
+    }
+
+    /// Turns a complete gathering into a held reply.
+    fn finish(&mut self, index: usize) {
+        let start = self.held.mark();
+        let Place::Gathering(gather) = std::mem::replace(&mut self.places[index], Place::Waiting) else {
+            unreachable!("the caller has just seen a gathering there");
+        };
+        gather.finish(&mut self.held);
+        self.places[index] = Place::Held { start, end: self.held.mark() };
+    }
+
+    fn pop_first(&mut self) {
+        self.places.pop_front();
+        self.first = self.first.wrapping_add(1);
+    }
+
+    /// Appends the held replies that nothing stands before.
+    fn drain(&mut self, out: &mut Out) {
+        while let Some(&Place::Held { start, end }) = self.places.front() {
+            out.append_range(&self.held, start, end);
+            self.pop_first();
+        }
+        if self.places.is_empty() {
+            self.held.clear();
+        }
+    }
+}
