@@ -165,10 +165,7 @@ impl RunArguments {
     pub fn target(&self) -> Target {
         match &self.unix {
             Some(path) => Target::Unix(path.clone()),
-            None => Target::Tcp {
-                host: self.host.clone(),
-                port: self.port,
-            },
+            None => Target::Tcp { host: self.host.clone(), port: self.port },
         }
     }
 }
@@ -205,10 +202,7 @@ fn parse_server(text: &str) -> Result<NamedCommand, String> {
     if !command.contains("{port}") {
         return Err("the command must hold {port}".to_owned());
     }
-    Ok(NamedCommand {
-        name: name.to_owned(),
-        command: command.to_owned(),
-    })
+    Ok(NamedCommand { name: name.to_owned(), command: command.to_owned() })
 }
 
 #[cfg(test)]
@@ -219,9 +213,7 @@ mod tests {
 
     fn parse(line: &str) -> Result<Action, String> {
         let words = crate::words::split(line).unwrap();
-        Arguments::try_parse_from(words)
-            .map(|arguments| arguments.action)
-            .map_err(|error| error.to_string())
+        Arguments::try_parse_from(words).map(|arguments| arguments.action).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -248,28 +240,12 @@ mod tests {
     #[test]
     fn a_comparison_takes_presets_or_a_command() {
         let server = "--server 'a=server --port {port} --dir {dir}'";
-        assert!(
-            parse(&format!(
-                "basalt-load compare {server} --workload get --workload set-p16"
-            ))
-            .is_ok()
-        );
-        assert!(
-            parse(&format!(
-                "basalt-load compare {server} --command 'GET {{key}}' --pipeline 4"
-            ))
-            .is_ok()
-        );
-        for wrong in [
-            "",
-            "--workload get --command PING",
-            "--workload get --pipeline 2",
-            "--workload nothing",
-        ] {
-            assert!(
-                parse(&format!("basalt-load compare {server} {wrong}")).is_err(),
-                "{wrong}"
-            );
+        assert!(parse(&format!("basalt-load compare {server} --workload get --workload set-p16")).is_ok());
+        assert!(parse(&format!("basalt-load compare {server} --command 'GET {{key}}' --pipeline 4")).is_ok());
+        for wrong in
+            ["", "--workload get --command PING", "--workload get --pipeline 2", "--workload nothing"]
+        {
+            assert!(parse(&format!("basalt-load compare {server} {wrong}")).is_err(), "{wrong}");
         }
         for wrong in ["a=server", "server {port}", "a b=server {port}"] {
             let line = format!("basalt-load compare --server '{wrong}' --workload get");

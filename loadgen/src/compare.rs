@@ -41,11 +41,7 @@ pub enum CompareError {
     #[error("cannot run the generator: {0}")]
     Generator(#[from] std::io::Error),
     #[error("{name}, {workload}: the generator failed: {message}")]
-    Failed {
-        name: String,
-        workload: String,
-        message: String,
-    },
+    Failed { name: String, workload: String, message: String },
     #[error(transparent)]
     Report(#[from] ReportError),
 }
@@ -83,18 +79,10 @@ pub fn compare(arguments: &CompareArguments, interrupt: &Interrupt) -> Result<Co
         workloads: Vec::new(),
     };
     println!("{}", comparison.machine);
-    let mut comparing = Comparing {
-        arguments,
-        interrupt,
-        contenders: Vec::new(),
-        folder: TemporaryFolder::create()?,
-    };
+    let mut comparing =
+        Comparing { arguments, interrupt, contenders: Vec::new(), folder: TemporaryFolder::create()? };
     if let Err(error) = comparing.start_servers() {
-        return if interrupt.is_set() {
-            Ok(comparison)
-        } else {
-            Err(error)
-        };
+        return if interrupt.is_set() { Ok(comparison) } else { Err(error) };
     }
     for workload in &workloads {
         let result = comparing.run_workload(workload)?;
@@ -114,20 +102,14 @@ impl Comparing<'_> {
         let mut servers = self.arguments.servers.clone();
         if self.arguments.control {
             let NamedCommand { name, command } = servers[0].clone();
-            servers.push(NamedCommand {
-                name: format!("{name}'"),
-                command,
-            });
+            servers.push(NamedCommand { name: format!("{name}'"), command });
         }
         for (index, server) in servers.iter().enumerate() {
             if servers[..index].iter().any(|earlier| earlier.name == server.name) {
                 return Err(CompareError::SameName(server.name.clone()));
             }
         }
-        let place = Place {
-            cpus: self.arguments.server_cpus.as_ref(),
-            boost: self.arguments.boost,
-        };
+        let place = Place { cpus: self.arguments.server_cpus.as_ref(), boost: self.arguments.boost };
         for server in servers {
             let process = ServerProcess::start(&server, place, self.interrupt)?;
             process.freeze();
@@ -163,17 +145,8 @@ impl Comparing<'_> {
                 runs.rounds.push(report);
             }
         }
-        let control = if self.arguments.control {
-            Control::Last
-        } else {
-            Control::None
-        };
-        Ok(WorkloadResult::of(
-            &workload.name,
-            &workload.command,
-            runs,
-            control,
-        ))
+        let control = if self.arguments.control { Control::Last } else { Control::None };
+        Ok(WorkloadResult::of(&workload.name, &workload.command, runs, control))
     }
 
     /// One round of one server, while the others stand still; `None` when interrupted.
@@ -183,21 +156,15 @@ impl Comparing<'_> {
         contender.server.check_running()?;
         contender.server.thaw();
         let outcome =
-            contender
-                .fill(workload, arguments, interrupt)
-                .and_then(|()| match interrupt.is_set() {
-                    true => Ok(None),
-                    false => self.generate(index, workload),
-                });
+            contender.fill(workload, arguments, interrupt).and_then(|()| match interrupt.is_set() {
+                true => Ok(None),
+                false => self.generate(index, workload),
+            });
         self.contenders[index].server.freeze();
         match outcome {
             Err(_) if interrupt.is_set() => Ok(None),
             // That the server has died explains whatever went wrong with its load.
-            Err(error) => self.contenders[index]
-                .server
-                .check_running()
-                .map_err(Into::into)
-                .and(Err(error)),
+            Err(error) => self.contenders[index].server.check_running().map_err(Into::into).and(Err(error)),
             outcome => outcome,
         }
     }
@@ -205,17 +172,11 @@ impl Comparing<'_> {
     /// Runs this program's own `run` against the server, as a process that can be placed and weighed by itself.
     fn generate(&self, index: usize, workload: &Workload) -> Result<Option<RunReport>, CompareError> {
         let server = &self.contenders[index].server;
-        let (json, messages) = (
-            self.folder.path().join("run.json"),
-            self.folder.path().join("messages"),
-        );
+        let (json, messages) = (self.folder.path().join("run.json"), self.folder.path().join("messages"));
         let mut words = vec![std::env::current_exe()?.display().to_string(), "run".to_owned()];
         words.extend(["--json".to_owned(), json.display().to_string()]);
         words.extend(self.run_options(server, workload));
-        let place = Place {
-            cpus: self.arguments.client_cpus.as_ref(),
-            boost: self.arguments.boost,
-        };
+        let place = Place { cpus: self.arguments.client_cpus.as_ref(), boost: self.arguments.boost };
         let mut command = launch::command(&words, place)?;
         command.stdout(Stdio::null()).stderr(fs::File::create(&messages)?);
         if self.wait_for(command.spawn()?)? {
@@ -229,11 +190,7 @@ impl Comparing<'_> {
             message = "it was killed, or took too long".to_owned();
         }
         let (name, workload) = (server.name.clone(), workload.name.clone());
-        Err(CompareError::Failed {
-            name,
-            workload,
-            message,
-        })
+        Err(CompareError::Failed { name, workload, message })
     }
 
     fn run_options(&self, server: &ServerProcess, workload: &Workload) -> Vec<String> {
@@ -252,17 +209,9 @@ impl Comparing<'_> {
             ("--seconds", seconds(self.arguments).as_secs_f64().to_string()),
             ("--warmup", warmup(self.arguments).as_secs_f64().to_string()),
         ];
-        options.extend(
-            self.arguments
-                .client_cpus
-                .as_ref()
-                .map(|cpus| ("--cpus", cpus.to_list())),
-        );
+        options.extend(self.arguments.client_cpus.as_ref().map(|cpus| ("--cpus", cpus.to_list())));
         options.extend(load.threads.map(|threads| ("--threads", threads.to_string())));
-        options
-            .into_iter()
-            .flat_map(|(name, value)| [name.to_owned(), value])
-            .collect()
+        options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
     }
 
     /// Whether the generator ended well; it is killed at an interrupt or when it takes too long.
@@ -299,23 +248,9 @@ impl Contender {
             return Ok(());
         }
         let value_bytes = workload.value_bytes as usize;
-        let template = Template::parse(
-            line,
-            Placeholders {
-                value_bytes,
-                ..arguments.load.placeholders()
-            },
-        )?;
-        preload(
-            &self.server.target(),
-            &template,
-            arguments.load.key_space,
-            interrupt,
-        )
-        .map_err(|source| CompareError::Preload {
-            name: self.server.name.clone(),
-            source,
-        })?;
+        let template = Template::parse(line, Placeholders { value_bytes, ..arguments.load.placeholders() })?;
+        preload(&self.server.target(), &template, arguments.load.key_space, interrupt)
+            .map_err(|source| CompareError::Preload { name: self.server.name.clone(), source })?;
         self.preloaded = wanted;
         Ok(())
     }
@@ -327,10 +262,7 @@ fn workloads(arguments: &CompareArguments) -> Vec<Workload> {
     match &arguments.command {
         None => arguments.workloads.clone(),
         Some(command) => vec![Workload {
-            name: format!(
-                "command-d{}-c{}-p{}",
-                load.value_size, load.connections, load.pipeline
-            ),
+            name: format!("command-d{}-c{}-p{}", load.value_size, load.connections, load.pipeline),
             command: command.clone(),
             preload: load.preload.clone(),
             value_bytes: load.value_size,
@@ -351,9 +283,7 @@ fn warmup(arguments: &CompareArguments) -> Duration {
 /// Processor, number of CPUs and kernel, so that saved results explain themselves.
 fn describe_machine() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("unknown processor", |(_, model)| model);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let count = online_cpus().map_or(0, |cpus| cpus.len());

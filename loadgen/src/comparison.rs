@@ -77,11 +77,7 @@ impl Spread {
         } else {
             values[middle]
         };
-        Spread {
-            median,
-            least: values[0],
-            most: values[count - 1],
-        }
+        Spread { median, least: values[0], most: values[count - 1] }
     }
 }
 
@@ -95,10 +91,7 @@ impl WorkloadResult {
         }
         runs.iter_mut().for_each(|runs| runs.rounds.truncate(rounds));
         let base = runs[0].rounds.clone();
-        let servers: Vec<_> = runs
-            .into_iter()
-            .map(|runs| ServerResult::of(runs, &base))
-            .collect();
+        let servers: Vec<_> = runs.into_iter().map(|runs| ServerResult::of(runs, &base)).collect();
         let mut remarks: Vec<String> = servers.iter().flat_map(ServerResult::remarks).collect();
         if let (Control::Last, Some(last)) = (control, servers.last()) {
             remarks.push(format!(
@@ -108,12 +101,7 @@ impl WorkloadResult {
                 off_by(last.cpu_ratio),
             ));
         }
-        Some(WorkloadResult {
-            name: name.to_owned(),
-            command: command.to_owned(),
-            servers,
-            remarks,
-        })
+        Some(WorkloadResult { name: name.to_owned(), command: command.to_owned(), servers, remarks })
     }
 
     /// The table for a terminal.
@@ -122,12 +110,7 @@ impl WorkloadResult {
         let mut rows = vec![HEADINGS.map(str::to_owned).to_vec()];
         rows.extend(self.servers.iter().map(ServerResult::row));
         let widths: Vec<usize> = (0..HEADINGS.len())
-            .map(|column| {
-                rows.iter()
-                    .map(|row| row[column].chars().count())
-                    .max()
-                    .unwrap_or(0)
-            })
+            .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
             .collect();
         let mut text = format!(
             "{}: {} ({rounds} round{})\n",
@@ -136,11 +119,8 @@ impl WorkloadResult {
             if rounds == 1 { "" } else { "s" }
         );
         for row in rows {
-            let cells: Vec<String> = row
-                .iter()
-                .zip(&widths)
-                .map(|(cell, &width)| format!("{cell:>width$}"))
-                .collect();
+            let cells: Vec<String> =
+                row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:>width$}")).collect();
             writeln!(text, "  {}", cells.join("  ")).expect("a String takes all text");
         }
         for remark in &self.remarks {
@@ -176,12 +156,7 @@ impl ServerResult {
         let rounds = runs.rounds;
         let spread = |figure: fn(&RunReport) -> f64| Spread::of(rounds.iter().map(figure));
         let ratio = |figure: fn(&RunReport) -> f64| {
-            Spread::of(
-                rounds
-                    .iter()
-                    .zip(base)
-                    .map(|(round, base)| figure(round) / figure(base)),
-            )
+            Spread::of(rounds.iter().zip(base).map(|(round, base)| figure(round) / figure(base)))
         };
         ServerResult {
             name: runs.name,
@@ -203,12 +178,7 @@ impl ServerResult {
     fn row(&self) -> Vec<String> {
         let whole = |value: f64| grouped(value.round() as u64);
         let ranged = |spread: Spread, text: &dyn Fn(f64) -> String| {
-            format!(
-                "{} [{}..{}]",
-                text(spread.median),
-                text(spread.least),
-                text(spread.most)
-            )
+            format!("{} [{}..{}]", text(spread.median), text(spread.least), text(spread.most))
         };
         let percent = |spread: Spread| format!("{:.0}", spread.median);
         vec![
@@ -236,9 +206,7 @@ impl ServerResult {
             ));
         }
         if others >= OTHERS_BUSY {
-            remarks.push(format!(
-                "{name}: the machine was busy with other work (up to {others:.0} % of it)"
-            ));
+            remarks.push(format!("{name}: the machine was busy with other work (up to {others:.0} % of it)"));
         }
         let disagreeing = self.rounds.iter().filter_map(|round| round.server);
         if let Some(server) = disagreeing.into_iter().find(|server| !server.accounts_agree) {
@@ -258,12 +226,7 @@ fn server_cpu(round: &RunReport) -> f64 {
 fn off_by(ratio: Spread) -> String {
     let percent = |value: f64| 100.0 * (value - 1.0);
     let Spread { median, least, most } = ratio;
-    format!(
-        "{:+.1} % [{:+.1}..{:+.1}]",
-        percent(median),
-        percent(least),
-        percent(most)
-    )
+    format!("{:+.1} % [{:+.1}..{:+.1}]", percent(median), percent(least), percent(most))
 }
 
 #[cfg(test)]
@@ -272,56 +235,25 @@ mod tests {
     use crate::report::tests::sample;
 
     fn runs(name: &str, rates: &[f64]) -> Runs {
-        let round = |&requests_per_second| crate::report::RunReport {
-            requests_per_second,
-            ..sample()
-        };
+        let round = |&requests_per_second| crate::report::RunReport { requests_per_second, ..sample() };
         let rounds = rates.iter().map(round).collect();
-        Runs {
-            name: name.to_owned(),
-            server_command: "server".to_owned(),
-            rounds,
-        }
+        Runs { name: name.to_owned(), server_command: "server".to_owned(), rounds }
     }
 
     #[test]
     fn medians_lie_between_the_bounds() {
         let odd = Spread::of([3.0, 1.0, 2.0].into_iter());
-        assert_eq!(
-            odd,
-            Spread {
-                median: 2.0,
-                least: 1.0,
-                most: 3.0
-            }
-        );
+        assert_eq!(odd, Spread { median: 2.0, least: 1.0, most: 3.0 });
         let even = Spread::of([4.0, 1.0].into_iter());
         assert_eq!(even.median, 2.5);
     }
 
     #[test]
     fn ratios_are_of_the_same_round() {
-        let servers = vec![
-            runs("a", &[100.0, 200.0, 400.0]),
-            runs("b", &[200.0, 400.0, 400.0]),
-        ];
+        let servers = vec![runs("a", &[100.0, 200.0, 400.0]), runs("b", &[200.0, 400.0, 400.0])];
         let result = WorkloadResult::of("w", "GET k", servers, Control::None).unwrap();
-        assert_eq!(
-            result.servers[1].requests_ratio,
-            Spread {
-                median: 2.0,
-                least: 1.0,
-                most: 2.0
-            }
-        );
-        assert_eq!(
-            result.servers[0].requests_ratio,
-            Spread {
-                median: 1.0,
-                least: 1.0,
-                most: 1.0
-            }
-        );
+        assert_eq!(result.servers[1].requests_ratio, Spread { median: 2.0, least: 1.0, most: 2.0 });
+        assert_eq!(result.servers[0].requests_ratio, Spread { median: 1.0, least: 1.0, most: 1.0 });
         assert!(result.remarks.is_empty(), "{:?}", result.remarks);
     }
 

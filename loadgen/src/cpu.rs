@@ -53,11 +53,8 @@ impl ServerTimes {
         for task in fs::read_dir(format!("/proc/{server}/task"))? {
             // A thread may end between being listed and being read.
             if let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) {
-                nanoseconds += text
-                    .split_whitespace()
-                    .next()
-                    .and_then(|first| first.parse().ok())
-                    .unwrap_or(0u64);
+                nanoseconds +=
+                    text.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(0u64);
             }
         }
         let stat = fs::read_to_string(format!("/proc/{server}/stat"))?;
@@ -79,10 +76,7 @@ impl Observer {
     /// Fails when the server or the kernel's accounts cannot be read.
     pub fn new(server: Option<Pid>) -> io::Result<Observer> {
         CpuTimes::now(server)?;
-        Ok(Observer {
-            server,
-            observed: Mutex::new(None),
-        })
+        Ok(Observer { server, observed: Mutex::new(None) })
     }
 
     /// A thread begins or ends.
@@ -97,9 +91,7 @@ impl Observer {
     }
 
     pub fn into_times(self) -> Option<(CpuTimes, CpuTimes)> {
-        self.observed
-            .into_inner()
-            .expect("no thread panics while it observes")
+        self.observed.into_inner().expect("no thread panics while it observes")
     }
 }
 
@@ -120,10 +112,7 @@ fn machine_busy() -> io::Result<Duration> {
 
 fn parse_machine_busy(text: &str) -> Option<Duration> {
     let fields = text.lines().next()?.strip_prefix("cpu ")?;
-    let fields: Vec<u64> = fields
-        .split_whitespace()
-        .filter_map(|field| field.parse().ok())
-        .collect();
+    let fields: Vec<u64> = fields.split_whitespace().filter_map(|field| field.parse().ok()).collect();
     let [user, nice, system, _idle, _wait, interrupts, soft_interrupts, ..] = fields[..] else {
         return None;
     };

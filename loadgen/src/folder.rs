@@ -23,10 +23,7 @@ impl TemporaryFolder {
                 created => return created.map(|()| TemporaryFolder { path }),
             }
         }
-        Err(io::Error::new(
-            io::ErrorKind::AlreadyExists,
-            format!("no free name in {}", base.display()),
-        ))
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("no free name in {}", base.display())))
     }
 
     pub fn path(&self) -> &Path {

@@ -38,9 +38,7 @@ impl Latencies {
     }
 
     pub fn add(&mut self, other: &Latencies) {
-        self.histogram
-            .add(&other.histogram)
-            .expect("all histograms have the same bounds");
+        self.histogram.add(&other.histogram).expect("all histograms have the same bounds");
     }
 
     pub fn summary(&self) -> LatencySummary {
@@ -70,23 +68,10 @@ mod tests {
         second.record(200_000, 999);
         second.record(3_000_000, 1);
         first.add(&second);
-        let LatencySummary {
-            p50,
-            p90,
-            p99,
-            p999,
-            p9999,
-            max,
-        } = first.summary();
+        let LatencySummary { p50, p90, p99, p999, p9999, max } = first.summary();
         let near = |value: f64, expected: f64| (value / expected - 1.0).abs() < 0.002;
-        assert!(
-            near(p50, 10.0) && near(p90, 10.0) && near(p99, 200.0),
-            "{p50} {p90} {p99}"
-        );
-        assert!(
-            near(p999, 200.0) && near(p9999, 200.0) && near(max, 3000.0),
-            "{p999} {p9999} {max}"
-        );
+        assert!(near(p50, 10.0) && near(p90, 10.0) && near(p99, 200.0), "{p50} {p90} {p99}");
+        assert!(near(p999, 200.0) && near(p9999, 200.0) && near(max, 3000.0), "{p999} {p9999} {max}");
         assert_eq!(Latencies::new().summary(), LatencySummary::default());
     }
 

@@ -60,18 +60,10 @@ pub fn command(words: &[String], place: Place<'_>) -> Result<Command, LaunchErro
 
 /// The second half: sets up this process and becomes the command. Returns only to fail.
 pub fn become_command(arguments: &LaunchArguments) -> Result<Infallible, LaunchError> {
-    let [program, rest @ ..] = &arguments.command[..] else {
-        unreachable!("the parser requires a command")
-    };
-    set_up(arguments).map_err(|source| LaunchError::SetUp {
-        command: program.clone(),
-        source,
-    })?;
+    let [program, rest @ ..] = &arguments.command[..] else { unreachable!("the parser requires a command") };
+    set_up(arguments).map_err(|source| LaunchError::SetUp { command: program.clone(), source })?;
     let source = Command::new(program).args(rest).exec();
-    Err(LaunchError::Start {
-        command: program.clone(),
-        source,
-    })
+    Err(LaunchError::Start { command: program.clone(), source })
 }
 
 fn set_up(arguments: &LaunchArguments) -> io::Result<()> {

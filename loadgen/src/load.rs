@@ -117,8 +117,7 @@ impl Load {
                 self.note_if_ready(connection);
             }
             Event::Lost { error } => {
-                self.failure
-                    .get_or_insert(error.map_or(Failure::Closed, Failure::Broken));
+                self.failure.get_or_insert(error.map_or(Failure::Closed, Failure::Broken));
             }
             Event::Tick => self.check_progress(now_ns),
         }
@@ -127,17 +126,10 @@ impl Load {
     fn receive(&mut self, index: usize, bytes: &[u8], now_ns: u64) -> Result<(), Failure> {
         let connection = &mut self.connections[index];
         let counts = &mut self.counts;
-        let replies = connection
-            .parser
-            .feed(bytes, &mut |text| counts.note_error(text))?;
-        connection.awaited = connection
-            .awaited
-            .checked_sub(replies)
-            .ok_or(Failure::TooManyReplies)?;
+        let replies = connection.parser.feed(bytes, &mut |text| counts.note_error(text))?;
+        connection.awaited = connection.awaited.checked_sub(replies).ok_or(Failure::TooManyReplies)?;
         counts.requests += replies;
-        counts
-            .latencies
-            .record(now_ns.saturating_sub(connection.sent_at_ns), replies);
+        counts.latencies.record(now_ns.saturating_sub(connection.sent_at_ns), replies);
         self.replied_at_ns = now_ns;
         self.note_if_ready(index);
         Ok(())
@@ -160,12 +152,7 @@ impl Load {
 
 impl Counts {
     pub fn new() -> Counts {
-        Counts {
-            requests: 0,
-            errors: 0,
-            error_examples: Vec::new(),
-            latencies: Latencies::new(),
-        }
+        Counts { requests: 0, errors: 0, error_examples: Vec::new(), latencies: Latencies::new() }
     }
 
     fn note_error(&mut self, text: &[u8]) {

@@ -38,9 +38,9 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().action {
         Action::Run(arguments) => run(&arguments),
         Action::Compare(arguments) => compare(&arguments),
-        Action::Launch(arguments) => launch::become_command(&arguments)
-            .map_err(Into::into)
-            .map(|never| match never {}),
+        Action::Launch(arguments) => {
+            launch::become_command(&arguments).map_err(Into::into).map(|never| match never {})
+        }
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("basalt-load: {error}");
@@ -71,11 +71,7 @@ fn exit_code(report: &RunReport) -> ExitCode {
         eprintln!("basalt-load: interrupted, results are those up to then");
         return ExitCode::from(INTERRUPTED);
     }
-    if report.failure.is_some() || report.errors > 0 {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    if report.failure.is_some() || report.errors > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn compare(arguments: &CompareArguments) -> Result<ExitCode, Box<dyn Error>> {

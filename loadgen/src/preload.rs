@@ -23,17 +23,9 @@ pub enum PreloadError {
     #[error("cannot connect to {target} for preloading: {source}")]
     Connect { target: Target, source: io::Error },
     #[error("preloading stopped after {loaded} of {wanted} keys: {source}")]
-    Io {
-        loaded: u64,
-        wanted: u64,
-        source: io::Error,
-    },
+    Io { loaded: u64, wanted: u64, source: io::Error },
     #[error("preloading stopped after {loaded} of {wanted} keys: {source}")]
-    Malformed {
-        loaded: u64,
-        wanted: u64,
-        source: MalformedReply,
-    },
+    Malformed { loaded: u64, wanted: u64, source: MalformedReply },
     #[error("preloading stopped after {loaded} of {wanted} keys, the server answers: {text}")]
     Refused { loaded: u64, wanted: u64, text: String },
     #[error("interrupted after preloading {loaded} of {wanted} keys")]
@@ -48,19 +40,13 @@ pub fn preload(
     interrupt: &Interrupt,
 ) -> Result<Duration, PreloadError> {
     let began = Instant::now();
-    let connect_error = |source| PreloadError::Connect {
-        target: target.clone(),
-        source,
-    };
+    let connect_error = |source| PreloadError::Connect { target: target.clone(), source };
     let mut connection = PlainConnection::open(target).map_err(connect_error)?;
     let mut loaded = 0;
     let mut requests = Vec::with_capacity(CHUNK_BYTES);
     while loaded < key_space {
         if interrupt.is_set() {
-            return Err(PreloadError::Interrupted {
-                loaded,
-                wanted: key_space,
-            });
+            return Err(PreloadError::Interrupted { loaded, wanted: key_space });
         }
         requests.clear();
         let mut key = loaded;
@@ -71,25 +57,13 @@ pub fn preload(
         match connection.exchange(&requests, key - loaded) {
             Ok(None) => loaded = key,
             Ok(Some(text)) => {
-                return Err(PreloadError::Refused {
-                    loaded,
-                    wanted: key_space,
-                    text,
-                });
+                return Err(PreloadError::Refused { loaded, wanted: key_space, text });
             }
             Err(ExchangeError::Io(source)) => {
-                return Err(PreloadError::Io {
-                    loaded,
-                    wanted: key_space,
-                    source,
-                });
+                return Err(PreloadError::Io { loaded, wanted: key_space, source });
             }
             Err(ExchangeError::Malformed(source)) => {
-                return Err(PreloadError::Malformed {
-                    loaded,
-                    wanted: key_space,
-                    source,
-                });
+                return Err(PreloadError::Malformed { loaded, wanted: key_space, source });
             }
         }
     }
@@ -120,10 +94,7 @@ impl PlainConnection {
     fn open(target: &Target) -> io::Result<PlainConnection> {
         let socket = target.connect()?;
         bound_waits(&socket)?;
-        Ok(PlainConnection {
-            stream: File::from(socket),
-            parser: ReplyParser::default(),
-        })
+        Ok(PlainConnection { stream: File::from(socket), parser: ReplyParser::default() })
     }
 
     /// Sends requests and reads their replies; gives the first error reply's text.

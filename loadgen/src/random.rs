@@ -37,9 +37,6 @@ mod tests {
             assert_eq!(number, second.below(10));
             counts[number as usize] += 1;
         }
-        assert!(
-            counts.iter().all(|count| (850..1150).contains(count)),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|count| (850..1150).contains(count)), "{counts:?}");
     }
 }

@@ -138,10 +138,7 @@ impl ReplyParser {
         let Some((&kind, rest)) = line.strip_suffix(b"\r\n").and_then(<[u8]>::split_first) else {
             return Err(MalformedReply::MissingEnd);
         };
-        let inside_string = self
-            .nesting
-            .last()
-            .is_some_and(|level| level.kind == LevelKind::StreamedString);
+        let inside_string = self.nesting.last().is_some_and(|level| level.kind == LevelKind::StreamedString);
         if inside_string != (kind == b';') {
             return Err(MalformedReply::StrayStream);
         }
@@ -199,10 +196,7 @@ impl ReplyParser {
 
     fn end_stream(&mut self) -> Result<Step, MalformedReply> {
         match self.nesting.pop() {
-            Some(Level {
-                rest: None,
-                kind: LevelKind::Element,
-            }) => Ok(Step::Completed),
+            Some(Level { rest: None, kind: LevelKind::Element }) => Ok(Step::Completed),
             Some(Level { rest: None, .. }) => Ok(Step::Continues),
             _ => Err(MalformedReply::StrayStream),
         }
@@ -237,11 +231,7 @@ impl ReplyParser {
             }
             self.partial.clear();
         }
-        Ok(if use_as == Use::Part {
-            Step::Continues
-        } else {
-            Step::Completed
-        })
+        Ok(if use_as == Use::Part { Step::Continues } else { Step::Completed })
     }
 
     /// An element has ended, and with it perhaps those around it. Gives 1 when a reply has ended.
@@ -269,11 +259,7 @@ fn check_bulk_end(head: &[u8], left: usize) -> Result<(), MalformedReply> {
         1 => head.ends_with(b"\r"),
         _ => true,
     };
-    if matches {
-        Ok(())
-    } else {
-        Err(MalformedReply::MissingEnd)
-    }
+    if matches { Ok(()) } else { Err(MalformedReply::MissingEnd) }
 }
 
 /// A length of at most 15 digits: far above any real one, and safe to add and double.

@@ -78,18 +78,12 @@ pub enum ReportError {
 pub fn write_json(path: &Path, document: &impl Serialize) -> Result<(), ReportError> {
     let mut text = serde_json::to_string_pretty(document).expect("reports have only text keys");
     text.push('\n');
-    fs::write(path, text).map_err(|source| ReportError::Write {
-        path: path.to_owned(),
-        source,
-    })
+    fs::write(path, text).map_err(|source| ReportError::Write { path: path.to_owned(), source })
 }
 
 /// Reads a run's document back.
 pub fn read_json(path: &Path) -> Result<RunReport, ReportError> {
-    let in_path = |source| ReportError::Read {
-        path: path.to_owned(),
-        source,
-    };
+    let in_path = |source| ReportError::Read { path: path.to_owned(), source };
     let text = fs::read_to_string(path).map_err(in_path)?;
     serde_json::from_str(&text).map_err(|error| in_path(error.into()))
 }
@@ -104,62 +98,31 @@ impl RunReport {
         let connections = count(self.connections, "connection");
         let threads = count(self.threads, "thread");
         row("command", self.command.clone());
-        row(
-            "load",
-            format!(
-                "{connections}, pipeline {}, {threads}, {}",
-                self.pipeline, self.target
-            ),
-        );
-        row(
-            "requests",
-            format!("{} in {:.2} s", grouped(self.requests), self.seconds),
-        );
+        row("load", format!("{connections}, pipeline {}, {threads}, {}", self.pipeline, self.target));
+        row("requests", format!("{} in {:.2} s", grouped(self.requests), self.seconds));
         row("errors", self.errors_text());
         row("requests/s", grouped(self.requests_per_second.round() as u64));
-        let LatencySummary {
-            p50,
-            p90,
-            p99,
-            p999,
-            p9999,
-            max,
-        } = self.latency_us;
+        let LatencySummary { p50, p90, p99, p999, p9999, max } = self.latency_us;
         row("latency us", format!("p50 {p50:.1}  p90 {p90:.1}  p99 {p99:.1}"));
         row("", format!("p99.9 {p999:.1}  p99.99 {p9999:.1}  max {max:.1}"));
-        let own = format!(
-            "{:.3} us/request, {:.0} % of its threads",
-            self.cpu_us_per_request, self.cpu_percent
-        );
+        let own =
+            format!("{:.3} us/request, {:.0} % of its threads", self.cpu_us_per_request, self.cpu_percent);
         row("own CPU", own);
         if let Some(server) = self.server {
-            let ticks = if server.accounts_agree {
-                "agree"
-            } else {
-                "DISAGREE"
-            };
+            let ticks = if server.accounts_agree { "agree" } else { "DISAGREE" };
             let (exact, rough) = (server.cpu_us_per_request, server.tick_cpu_us_per_request);
             row(
                 "server CPU",
-                format!(
-                    "{exact:.3} us/request, {:.0} % (ticks {ticks}: {rough:.3})",
-                    server.cpu_percent
-                ),
+                format!("{exact:.3} us/request, {:.0} % (ticks {ticks}: {rough:.3})", server.cpu_percent),
             );
-            row(
-                "other CPU",
-                format!("{:.0} % of the machine", self.other_cpu_percent),
-            );
+            row("other CPU", format!("{:.0} % of the machine", self.other_cpu_percent));
         }
         text
     }
 
     fn errors_text(&self) -> String {
-        let examples: Vec<String> = self
-            .error_examples
-            .iter()
-            .map(|text| format!("\n{:15}{text}", ""))
-            .collect();
+        let examples: Vec<String> =
+            self.error_examples.iter().map(|text| format!("\n{:15}{text}", "")).collect();
         format!("{}{}", grouped(self.errors), examples.concat())
     }
 }
@@ -201,14 +164,7 @@ pub mod tests {
             errors: 0,
             error_examples: vec![],
             requests_per_second: 1_000_000.0,
-            latency_us: LatencySummary {
-                p50: 1.0,
-                p90: 2.0,
-                p99: 3.0,
-                p999: 4.0,
-                p9999: 5.0,
-                max: 6.0,
-            },
+            latency_us: LatencySummary { p50: 1.0, p90: 2.0, p99: 3.0, p999: 4.0, p9999: 5.0, max: 6.0 },
             cpu_us_per_request: 0.5,
             cpu_percent: 50.0,
             other_cpu_percent: 0.0,
@@ -251,10 +207,7 @@ pub mod tests {
         report.errors = 1234;
         report.error_examples = vec!["ERR a".to_owned(), "ERR b".to_owned()];
         let table = report.table();
-        assert!(
-            table.contains("1,234\n               ERR a\n               ERR b\n"),
-            "{table}"
-        );
+        assert!(table.contains("1,234\n               ERR a\n               ERR b\n"), "{table}");
     }
 
     #[test]

@@ -88,33 +88,21 @@ fn user_data(kind: Kind, connection: usize) -> u64 {
 impl Ring {
     /// Sets up the ring, begins to receive on every socket and to tick.
     pub fn new(links: Vec<Link>, tick: Duration) -> io::Result<Ring> {
-        assert!(
-            links.len() <= CONNECTIONS_MAX,
-            "an index of a connection fits its user data"
-        );
-        let completions = (4 * links.len())
-            .next_power_of_two()
-            .clamp(COMPLETIONS_MIN, COMPLETIONS_MAX);
+        assert!(links.len() <= CONNECTIONS_MAX, "an index of a connection fits its user data");
+        let completions = (4 * links.len()).next_power_of_two().clamp(COMPLETIONS_MIN, COMPLETIONS_MAX);
         let uring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
             .setup_cqsize(completions as u32)
             .build(SUBMISSIONS)?;
-        let buffer_count = (2 * links.len())
-            .next_power_of_two()
-            .clamp(BUFFERS_MIN, BUFFERS_MAX);
+        let buffer_count = (2 * links.len()).next_power_of_two().clamp(BUFFERS_MIN, BUFFERS_MAX);
         let memory = Memory {
             sending: vec![false; links.len()],
             links,
             buffers: ReceiveBuffers::new(buffer_count),
             tick: Box::new(Timespec::from(tick)),
         };
-        let mut ring = Ring {
-            uring,
-            memory: ManuallyDrop::new(memory),
-            in_flight: 0,
-            disarmed: Vec::new(),
-        };
+        let mut ring = Ring { uring, memory: ManuallyDrop::new(memory), in_flight: 0, disarmed: Vec::new() };
         ring.register_buffers()?;
         for connection in 0..ring.memory.links.len() {
             ring.arm_receive(connection)?;
@@ -215,9 +203,9 @@ impl Ring {
                 kind if kind == Kind::Send as u64 => {
                     memory.sending[connection] = false;
                     on_event(match result {
-                        error if error < 0 => Event::Lost {
-                            error: Some(io::Error::from_raw_os_error(-error)),
-                        },
+                        error if error < 0 => {
+                            Event::Lost { error: Some(io::Error::from_raw_os_error(-error)) }
+                        }
                         _ => Event::Sent { connection },
                     });
                 }
@@ -244,11 +232,7 @@ impl Ring {
                 break;
             }
             let second = Timespec::new().sec(1);
-            match self
-                .uring
-                .submitter()
-                .register_sync_cancel(Some(second), CancelBuilder::any())
-            {
+            match self.uring.submitter().register_sync_cancel(Some(second), CancelBuilder::any()) {
                 Err(error) if error.raw_os_error() != Some(libc::ENOENT) => cancelled = false,
                 _ => (),
             }
@@ -256,10 +240,7 @@ impl Ring {
             let arguments = SubmitArgs::new().timespec(&moment);
             // Failing, for instance by running into the time limit, only means another round.
             let _ = self.uring.submitter().submit_with_args(1, &arguments);
-            let ended = self
-                .uring
-                .completion()
-                .filter(|completion| !cqueue::more(completion.flags()));
+            let ended = self.uring.completion().filter(|completion| !cqueue::more(completion.flags()));
             self.in_flight -= ended.count();
         }
         self.in_flight == 0
@@ -279,12 +260,7 @@ impl Drop for Ring {
 /// An interrupted or crowded wait is no failure: the caller looks at its events and comes back.
 fn accept_interruption(entered: io::Result<usize>) -> io::Result<()> {
     match entered {
-        Err(error)
-            if !matches!(
-                error.raw_os_error(),
-                Some(libc::EINTR | libc::EBUSY | libc::EAGAIN)
-            ) =>
-        {
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::EINTR | libc::EBUSY | libc::EAGAIN)) => {
             Err(error)
         }
         _ => Ok(()),
@@ -327,16 +303,13 @@ impl ReceiveBuffers {
     fn receive(&mut self, connection: usize, result: i32, flags: u32, on_event: &mut impl FnMut(Event<'_>)) {
         let buffer = cqueue::buffer_select(flags).map(usize::from);
         match (result, buffer) {
-            (1.., Some(buffer)) => on_event(Event::Received {
-                connection,
-                bytes: self.bytes(buffer, result as usize),
-            }),
+            (1.., Some(buffer)) => {
+                on_event(Event::Received { connection, bytes: self.bytes(buffer, result as usize) })
+            }
             (error, _) if error == -libc::ENOBUFS || error == -libc::EINTR => (),
             (0, _) => on_event(Event::Lost { error: None }),
             (error, _) => {
-                on_event(Event::Lost {
-                    error: Some(io::Error::from_raw_os_error(error.abs())),
-                });
+                on_event(Event::Lost { error: Some(io::Error::from_raw_os_error(error.abs())) });
             }
         }
         if let Some(buffer) = buffer {

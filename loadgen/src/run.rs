@@ -56,54 +56,34 @@ struct Measured {
 pub fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<RunReport, RunError> {
     let load = &arguments.load;
     let template = Template::parse(&arguments.command, load.placeholders())?;
-    let filler = load
-        .preload
-        .as_deref()
-        .map(|line| Template::parse(line, load.placeholders()))
-        .transpose()?;
+    let filler =
+        load.preload.as_deref().map(|line| Template::parse(line, load.placeholders())).transpose()?;
     let target = arguments.target();
     // Plans first: whatever is wrong with the arguments shows before the server hears of it.
     let batch = template.batch(load.pipeline)?;
     if batch.len().saturating_mul(load.connections as usize) > BATCHES_BYTES_MAX {
-        return Err(RunError::LargeBatches {
-            connections: load.connections,
-        });
+        return Err(RunError::LargeBatches { connections: load.connections });
     }
     let threads = thread_count(arguments)?;
     if let Some(filler) = &filler {
         preload(&target, filler, load.key_space, interrupt)?;
     }
     let sockets = target.connect_all(load.connections as usize)?;
-    let mut links: Vec<Link> = sockets
-        .into_iter()
-        .map(|socket| Link {
-            socket,
-            batch: batch.clone(),
-        })
-        .collect();
+    let mut links: Vec<Link> =
+        sockets.into_iter().map(|socket| Link { socket, batch: batch.clone() }).collect();
     let observer = Observer::new(arguments.server_pid.and_then(Pid::from_raw)).map_err(RunError::Cpu)?;
     let plans = (0..threads).map(|index| Plan {
         links: links.split_off(links.len() - share(load.connections, threads, index) as usize),
         template: &template,
         pipeline: load.pipeline,
         quota: arguments.requests.map(|requests| share(requests, threads, index)),
-        cpu: arguments
-            .cpus
-            .as_ref()
-            .map(|cpus| cpus.0[index as usize % cpus.0.len()]),
+        cpu: arguments.cpus.as_ref().map(|cpus| cpus.0[index as usize % cpus.0.len()]),
         seed: load.seed.wrapping_add(index),
         observer: &observer,
     });
     let outcomes = measure(arguments, plans.collect(), interrupt);
     let times = observer.into_times();
-    Ok(report(
-        arguments,
-        Measured {
-            outcomes,
-            times,
-            interrupted: interrupt.is_set(),
-        },
-    ))
+    Ok(report(arguments, Measured { outcomes, times, interrupted: interrupt.is_set() }))
 }
 
 fn thread_count(arguments: &RunArguments) -> Result<u64, RunError> {
@@ -134,18 +114,13 @@ fn measure(arguments: &RunArguments, plans: Vec<Plan<'_>>, interrupt: &Interrupt
     }
     thread::scope(|scope| {
         let phase = &phase;
-        let threads: Vec<_> = plans
-            .into_iter()
-            .map(|plan| scope.spawn(move || worker::run(plan, phase)))
-            .collect();
+        let threads: Vec<_> =
+            plans.into_iter().map(|plan| scope.spawn(move || worker::run(plan, phase))).collect();
         watch(&threads, warmup, interrupt);
         phase.begin_measuring();
         watch(&threads, seconds, interrupt);
         phase.end();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().expect("a thread returns its failures"))
-            .collect()
+        threads.into_iter().map(|thread| thread.join().expect("a thread returns its failures")).collect()
     })
 }
 
@@ -164,11 +139,7 @@ fn watch(threads: &[ScopedJoinHandle<'_, Outcome>], time: Duration, interrupt: &
 
 fn report(arguments: &RunArguments, measured: Measured) -> RunReport {
     let load = &arguments.load;
-    let Measured {
-        outcomes,
-        times,
-        interrupted,
-    } = measured;
+    let Measured { outcomes, times, interrupted } = measured;
     let threads = outcomes.len() as u64;
     let mut counts = Counts::new();
     let mut failure = None;
@@ -180,11 +151,9 @@ fn report(arguments: &RunArguments, measured: Measured) -> RunReport {
         failure = failure.or(outcome.failure);
     }
     let machine = times.map(|(before, after)| machine_report(before, after, counts.requests));
-    let failure = failure
-        .map(|failure| describe(&failure, &counts, load.connections))
-        .or_else(|| {
-            (counts.requests == 0 && !interrupted).then(|| "the server answered no request at all".to_owned())
-        });
+    let failure = failure.map(|failure| describe(&failure, &counts, load.connections)).or_else(|| {
+        (counts.requests == 0 && !interrupted).then(|| "the server answered no request at all".to_owned())
+    });
     RunReport {
         command: arguments.command.clone(),
         target: arguments.target().to_string(),
@@ -228,14 +197,11 @@ struct MachineReport {
 
 fn machine_report(before: CpuTimes, after: CpuTimes, requests: u64) -> MachineReport {
     let window = after.at - before.at;
-    let server = before
-        .server
-        .zip(after.server)
-        .map(|(before, after)| ServerTimes {
-            // A thread that has ended takes its nanoseconds with it.
-            by_nanoseconds: after.by_nanoseconds.saturating_sub(before.by_nanoseconds),
-            by_ticks: after.by_ticks.saturating_sub(before.by_ticks),
-        });
+    let server = before.server.zip(after.server).map(|(before, after)| ServerTimes {
+        // A thread that has ended takes its nanoseconds with it.
+        by_nanoseconds: after.by_nanoseconds.saturating_sub(before.by_nanoseconds),
+        by_ticks: after.by_ticks.saturating_sub(before.by_ticks),
+    });
     let ours = (after.own - before.own) + server.map_or(Duration::ZERO, |server| server.by_nanoseconds);
     let others = after.machine.saturating_sub(before.machine).saturating_sub(ours);
     // Not those this process may use, but all whose time is in the sum.

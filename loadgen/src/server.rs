@@ -43,11 +43,7 @@ pub enum ServerError {
     #[error("no free port between {} and {}", PORTS.start, PORTS.end)]
     NoPort,
     #[error("{name} has ended ({status}){log}")]
-    Ended {
-        name: String,
-        status: ExitStatus,
-        log: String,
-    },
+    Ended { name: String, status: ExitStatus, log: String },
     #[error("{name} does not answer PING within {} s{log}", READY_TIME_MAX.as_secs())]
     NotReady { name: String, log: String },
     #[error("interrupted while {name} was starting")]
@@ -79,20 +75,14 @@ impl ServerProcess {
         let log = File::create(folder.path().join("log")).map_err(start_error)?;
         let port = free_port()?;
         let fill = |word: &String| {
-            word.replace("{port}", &port.to_string())
-                .replace("{dir}", &data.display().to_string())
+            word.replace("{port}", &port.to_string()).replace("{dir}", &data.display().to_string())
         };
         let words: Vec<String> = words.iter().map(fill).collect();
         let mut command =
             launch::command(&words, place).map_err(|source| ServerError::Launch { name: name(), source })?;
         command.stdout(log.try_clone().map_err(start_error)?).stderr(log);
         let child = command.spawn().map_err(start_error)?;
-        let mut process = ServerProcess {
-            name: name(),
-            child,
-            port,
-            folder,
-        };
+        let mut process = ServerProcess { name: name(), child, port, folder };
         process.wait_until_ready(interrupt)?;
         Ok(process)
     }
@@ -102,29 +92,21 @@ impl ServerProcess {
         loop {
             self.check_running()?;
             if interrupt.is_set() {
-                return Err(ServerError::Interrupted {
-                    name: self.name.clone(),
-                });
+                return Err(ServerError::Interrupted { name: self.name.clone() });
             }
             if answers_ping(&self.target()) {
                 // Once more: the answer may come from a stranger that took the port just before our server.
                 return self.check_running();
             }
             if began.elapsed() > READY_TIME_MAX {
-                return Err(ServerError::NotReady {
-                    name: self.name.clone(),
-                    log: self.log_tail(),
-                });
+                return Err(ServerError::NotReady { name: self.name.clone(), log: self.log_tail() });
             }
             thread::sleep(LOOK);
         }
     }
 
     pub fn target(&self) -> Target {
-        Target::Tcp {
-            host: HOST.to_owned(),
-            port: self.port,
-        }
+        Target::Tcp { host: HOST.to_owned(), port: self.port }
     }
 
     pub fn port(&self) -> u16 {
@@ -139,15 +121,10 @@ impl ServerProcess {
     pub fn check_running(&mut self) -> Result<(), ServerError> {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
-            Ok(Some(status)) => Err(ServerError::Ended {
-                name: self.name.clone(),
-                status,
-                log: self.log_tail(),
-            }),
-            Err(source) => Err(ServerError::Start {
-                name: self.name.clone(),
-                source,
-            }),
+            Ok(Some(status)) => {
+                Err(ServerError::Ended { name: self.name.clone(), status, log: self.log_tail() })
+            }
+            Err(source) => Err(ServerError::Start { name: self.name.clone(), source }),
         }
     }
 

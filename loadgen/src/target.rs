@@ -75,13 +75,7 @@ fn raise_open_files(wanted: u64) {
     if limit.current.is_some_and(|current| current < wanted) {
         let allowed = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
         // Should this fail, connecting reports "too many open files" with the count it got to.
-        let _ = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: Some(allowed),
-                maximum: limit.maximum,
-            },
-        );
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum: limit.maximum });
     }
 }
 

@@ -18,11 +18,7 @@ pub enum TemplateError {
     #[error("cannot read command {line:?}: {source}")]
     Words { line: String, source: WordsError },
     #[error("a key space of {key_space} needs keys of {needed} digits, but they have {digits}")]
-    NarrowKey {
-        key_space: u64,
-        needed: usize,
-        digits: usize,
-    },
+    NarrowKey { key_space: u64, needed: usize, digits: usize },
     #[error("a batch of {pipeline} requests of {request_bytes} bytes is more than {BATCH_BYTES_MAX} bytes")]
     LargeBatch { pipeline: u32, request_bytes: usize },
 }
@@ -51,23 +47,13 @@ pub struct Template {
 impl Template {
     /// Reads a command line such as `SET key:{key} {value}`.
     pub fn parse(line: &str, placeholders: Placeholders) -> Result<Template, TemplateError> {
-        let Placeholders {
-            key_space,
-            key_digits,
-            value_bytes,
-        } = placeholders;
+        let Placeholders { key_space, key_digits, value_bytes } = placeholders;
         let needed = decimal_digits(key_space.saturating_sub(1));
         if needed > key_digits {
-            return Err(TemplateError::NarrowKey {
-                key_space,
-                needed,
-                digits: key_digits,
-            });
+            return Err(TemplateError::NarrowKey { key_space, needed, digits: key_digits });
         }
-        let words = words::split(line).map_err(|source| TemplateError::Words {
-            line: line.to_owned(),
-            source,
-        })?;
+        let words =
+            words::split(line).map_err(|source| TemplateError::Words { line: line.to_owned(), source })?;
         let value = value_of(value_bytes);
         let zeros = "0".repeat(key_digits);
         let mut request = format!("*{}\r\n", words.len()).into_bytes();
@@ -75,10 +61,7 @@ impl Template {
         for word in &words {
             // The value first: should it ever hold "{key}", that is not a placeholder.
             let pieces: Vec<&str> = word.split("{key}").collect();
-            let pieces: Vec<String> = pieces
-                .iter()
-                .map(|piece| piece.replace("{value}", &value))
-                .collect();
+            let pieces: Vec<String> = pieces.iter().map(|piece| piece.replace("{value}", &value)).collect();
             let bytes = pieces.iter().map(String::len).sum::<usize>() + key_digits * (pieces.len() - 1);
             request.extend_from_slice(format!("${bytes}\r\n").as_bytes());
             for (index, piece) in pieces.iter().enumerate() {
@@ -90,12 +73,7 @@ impl Template {
             }
             request.extend_from_slice(b"\r\n");
         }
-        Ok(Template {
-            request,
-            key_positions,
-            changing_digits: needed,
-            key_space,
-        })
+        Ok(Template { request, key_positions, changing_digits: needed, key_space })
     }
 
     pub fn request_bytes(&self) -> usize {
@@ -107,10 +85,7 @@ impl Template {
         let request_bytes = self.request.len();
         match request_bytes.checked_mul(pipeline as usize) {
             Some(bytes) if bytes <= BATCH_BYTES_MAX => Ok(self.request.repeat(pipeline as usize)),
-            _ => Err(TemplateError::LargeBatch {
-                pipeline,
-                request_bytes,
-            }),
+            _ => Err(TemplateError::LargeBatch { pipeline, request_bytes }),
         }
     }
 
@@ -152,9 +127,7 @@ fn write_decimal(digits: &mut [u8], mut number: u64) {
 fn value_of(value_bytes: usize) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut random = Random::new(1);
-    (0..value_bytes)
-        .map(|_| char::from(LETTERS[random.below(64) as usize]))
-        .collect()
+    (0..value_bytes).map(|_| char::from(LETTERS[random.below(64) as usize])).collect()
 }
 
 #[cfg(test)]

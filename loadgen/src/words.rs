@@ -37,11 +37,7 @@ pub fn split(line: &str) -> Result<Vec<String>, WordsError> {
         return Err(WordsError::OpenQuote(open));
     }
     words.extend(word);
-    if words.is_empty() {
-        Err(WordsError::Empty)
-    } else {
-        Ok(words)
-    }
+    if words.is_empty() { Err(WordsError::Empty) } else { Ok(words) }
 }
 
 #[cfg(test)]
@@ -56,10 +52,7 @@ mod tests {
     fn words_follow_shell_quoting() {
         check("GET key:{key}", &["GET", "key:{key}"]);
         check("  SET  k\t'a b' ", &["SET", "k", "a b"]);
-        check(
-            "server --save \"\" --port 1",
-            &["server", "--save", "", "--port", "1"],
-        );
+        check("server --save \"\" --port 1", &["server", "--save", "", "--port", "1"]);
         check(r#"a"b c"d\ e '\'"#, &["ab cd e", "\\"]);
     }
 

@@ -34,9 +34,7 @@ impl Phase {
     /// Unless it has ended already.
     pub fn begin_measuring(&self) {
         // Failing means that a thread has failed, and ended the phase for all.
-        let _ = self
-            .0
-            .compare_exchange(WARMING, MEASURING, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.0.compare_exchange(WARMING, MEASURING, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     pub fn end(&self) {
@@ -100,16 +98,8 @@ pub fn run(mut plan: Plan<'_>, phase: &Phase) -> Outcome {
             let random = Random::new(plan.seed);
             let load = Load::new(connections, plan.pipeline, 0);
             let clock = Instant::now();
-            Worker {
-                plan,
-                ring,
-                load,
-                random,
-                clock,
-                measuring: false,
-                since: (clock, thread_cpu()),
-            }
-            .run(phase)
+            Worker { plan, ring, load, random, clock, measuring: false, since: (clock, thread_cpu()) }
+                .run(phase)
         }
     }
 }
@@ -140,12 +130,7 @@ impl Worker<'_> {
         let (since, cpu_before) = self.since;
         let (elapsed, cpu) = (since.elapsed(), thread_cpu() - cpu_before);
         self.plan.observer.observe();
-        Outcome {
-            elapsed,
-            cpu,
-            failure: self.load.failure,
-            counts: self.load.counts,
-        }
+        Outcome { elapsed, cpu, failure: self.load.failure, counts: self.load.counts }
     }
 
     /// Sends what is ready, sleeps until something happens, and takes in all of it.
@@ -168,9 +153,7 @@ impl Worker<'_> {
                 queued = 0;
             }
             let bytes = requests as usize * request_bytes;
-            self.plan
-                .template
-                .draw_keys(&mut self.ring.batch_mut(connection)[..bytes], &mut self.random);
+            self.plan.template.draw_keys(&mut self.ring.batch_mut(connection)[..bytes], &mut self.random);
             self.ring.send(connection, bytes)?;
             self.load.note_sent_at(connection, now_ns);
             queued += 1;

@@ -28,10 +28,7 @@ impl Workload {
         let (mut value_bytes, mut connections, mut pipeline) = (64, 50, 1);
         for part in parts {
             let wrong = || format!("{part:?} is none of d<value bytes>, c<connections>, p<pipeline>");
-            let number = part
-                .get(1..)
-                .and_then(|digits| digits.parse::<u32>().ok())
-                .ok_or_else(wrong)?;
+            let number = part.get(1..).and_then(|digits| digits.parse::<u32>().ok()).ok_or_else(wrong)?;
             match part.as_bytes()[0] {
                 b'd' if number <= 64 << 20 => value_bytes = u64::from(number),
                 b'c' if (1..=1_000_000).contains(&number) => connections = u64::from(number),
@@ -58,19 +55,14 @@ mod tests {
     fn names_say_all_parts() {
         let workload = Workload::parse("set-p16-d100").unwrap();
         assert_eq!(workload.name, "set-d100-c50-p16");
-        assert_eq!(
-            (workload.value_bytes, workload.connections, workload.pipeline),
-            (100, 50, 16)
-        );
+        assert_eq!((workload.value_bytes, workload.connections, workload.pipeline), (100, 50, 16));
         assert_eq!(workload.preload.as_deref(), Some("SET key:{key} {value}"));
         assert_eq!(Workload::parse("ping").unwrap().command, "PING");
     }
 
     #[test]
     fn unknown_names_are_refused() {
-        for wrong in [
-            "", "del", "get-", "get-x1", "get-c0", "get-p", "get-d-1", "get-é1",
-        ] {
+        for wrong in ["", "del", "get-", "get-x1", "get-c0", "get-p", "get-d-1", "get-é1"] {
             assert!(Workload::parse(wrong).is_err(), "{wrong}");
         }
     }

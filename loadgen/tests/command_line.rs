@@ -88,19 +88,12 @@ fn answer_all(mut stream: impl Read + Write, answer: Answer, seen: &AtomicU64) {
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_basalt-load"));
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 fn run(port: u16, arguments: &[&str]) -> Output {
-    program()
-        .args(["run", "--port", &port.to_string()])
-        .args(arguments)
-        .output()
-        .unwrap()
+    program().args(["run", "--port", &port.to_string()]).args(arguments).output().unwrap()
 }
 
 fn texts(output: &Output) -> (String, String) {
@@ -112,14 +105,7 @@ fn texts(output: &Output) -> (String, String) {
 fn a_run_answers_exactly_the_requests_asked_for() {
     let (port, seen) = serve(Answer::Value);
     let results = Results::new();
-    let arguments = [
-        "--command",
-        "GET key:{key}",
-        "--requests",
-        "10007",
-        "--connections",
-        "7",
-    ];
+    let arguments = ["--command", "GET key:{key}", "--requests", "10007", "--connections", "7"];
     let more = ["--pipeline", "16", "--threads", "2", "--json", &results.path()];
     let output = run(port, &[&arguments[..], &more[..]].concat());
     let (table, errors) = texts(&output);
@@ -128,16 +114,10 @@ fn a_run_answers_exactly_the_requests_asked_for() {
     let document = results.document();
     assert_eq!(document["requests"], 10007);
     assert_eq!(seen.load(Ordering::Relaxed), 10007);
-    assert_eq!(
-        (&document["errors"], &document["pipeline"]),
-        (&0.into(), &16.into())
-    );
+    assert_eq!((&document["errors"], &document["pipeline"]), (&0.into(), &16.into()));
     let latency = &document["latency_us"];
     let at = |name: &str| latency[name].as_f64().unwrap();
-    assert!(
-        at("p50") > 0.0 && at("p50") <= at("p99") && at("p99") <= at("max"),
-        "{latency}"
-    );
+    assert!(at("p50") > 0.0 && at("p50") <= at("p99") && at("p99") <= at("max"), "{latency}");
     assert!(document["cpu_us_per_request"].as_f64().unwrap() > 0.0);
 }
 
@@ -146,20 +126,8 @@ fn a_run_lasts_as_long_as_asked_and_weighs_a_server() {
     let (port, _) = serve(Answer::Value);
     let results = Results::new();
     let own = std::process::id().to_string();
-    let arguments = [
-        "--command",
-        "PING",
-        "--seconds",
-        "0.3",
-        "--warmup",
-        "0.1",
-        "--connections",
-        "3",
-    ];
-    let output = run(
-        port,
-        &[&arguments[..], &["--server-pid", &own, "--json", &results.path()]].concat(),
-    );
+    let arguments = ["--command", "PING", "--seconds", "0.3", "--warmup", "0.1", "--connections", "3"];
+    let output = run(port, &[&arguments[..], &["--server-pid", &own, "--json", &results.path()]].concat());
     assert!(output.status.success(), "{output:?}");
     let document = results.document();
     let seconds = document["seconds"].as_f64().unwrap();
@@ -170,22 +138,8 @@ fn a_run_lasts_as_long_as_asked_and_weighs_a_server() {
 #[test]
 fn keys_are_preloaded_once_each() {
     let (port, seen) = serve(Answer::Value);
-    let preload = [
-        "--preload",
-        "SET key:{key} {value}",
-        "--key-space",
-        "5000",
-        "--value-size",
-        "10",
-    ];
-    let load = [
-        "--command",
-        "GET key:{key}",
-        "--requests",
-        "100",
-        "--connections",
-        "2",
-    ];
+    let preload = ["--preload", "SET key:{key} {value}", "--key-space", "5000", "--value-size", "10"];
+    let load = ["--command", "GET key:{key}", "--requests", "100", "--connections", "2"];
     let output = run(port, &[preload, load].concat());
     assert!(output.status.success(), "{output:?}");
     assert_eq!(seen.load(Ordering::Relaxed), 5100);
@@ -201,32 +155,16 @@ fn unix_sockets_are_servers_too() {
             thread::spawn(move || answer_all(stream.unwrap(), Answer::Value, &AtomicU64::new(0)));
         }
     });
-    let arguments = [
-        "--command",
-        "GET {key}",
-        "--requests",
-        "1000",
-        "--preload",
-        "SET {key} 1",
-        "--key-space",
-        "10",
-    ];
-    let output = program()
-        .args(["run", "--unix"])
-        .arg(&path)
-        .args(arguments)
-        .output()
-        .unwrap();
+    let arguments =
+        ["--command", "GET {key}", "--requests", "1000", "--preload", "SET {key} 1", "--key-space", "10"];
+    let output = program().args(["run", "--unix"]).arg(&path).args(arguments).output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
 fn error_replies_are_counted_and_shown() {
     let (port, _) = serve(Answer::Error);
-    let output = run(
-        port,
-        &["--command", "GET {key}", "--requests", "50", "--connections", "5"],
-    );
+    let output = run(port, &["--command", "GET {key}", "--requests", "50", "--connections", "5"]);
     let (table, errors) = texts(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(table.contains("ERR no such thing"), "{table}");
@@ -239,10 +177,7 @@ fn a_failing_preload_stops_the_run() {
     let output = run(port, &["--command", "PING", "--preload", "SET {key} 1"]);
     let (_, errors) = texts(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        errors.contains("0 of 100000 keys") && errors.contains("ERR no such thing"),
-        "{errors}"
-    );
+    assert!(errors.contains("0 of 100000 keys") && errors.contains("ERR no such thing"), "{errors}");
 }
 
 #[test]
@@ -253,39 +188,20 @@ fn a_refused_connection_is_explained() {
     let output = run(port, &["--command", "PING"]);
     let (_, errors) = texts(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        errors.contains("Connection refused") && errors.contains("0 of 50 connections"),
-        "{errors}"
-    );
+    assert!(errors.contains("Connection refused") && errors.contains("0 of 50 connections"), "{errors}");
 }
 
 #[test]
 fn a_server_that_dies_midway_ends_the_run_with_counts() {
     let (port, _) = serve(Answer::CloseAfter(100));
     let results = Results::new();
-    let output = run(
-        port,
-        &[
-            "--command",
-            "PING",
-            "--connections",
-            "4",
-            "--json",
-            &results.path(),
-        ],
-    );
+    let output = run(port, &["--command", "PING", "--connections", "4", "--json", &results.path()]);
     let (table, errors) = texts(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        errors.contains("requests were answered on 4 connections"),
-        "{errors}"
-    );
+    assert!(errors.contains("requests were answered on 4 connections"), "{errors}");
     let document = results.document();
     let requests = document["requests"].as_u64().unwrap();
-    assert!(
-        (1..=400).contains(&requests) && table.contains(&format!("{requests} in")),
-        "{table}"
-    );
+    assert!((1..=400).contains(&requests) && table.contains(&format!("{requests} in")), "{table}");
     assert_eq!(document["ended"], "failed");
 }
 
@@ -303,21 +219,8 @@ fn impossible_loads_are_refused_before_connecting() {
     for (arguments, message) in [
         (&["--command", "GET 'x"][..], "quote is not closed"),
         (&["--command", "GET {key}", "--key-digits", "2"], "digits"),
-        (
-            &["--command", "PING", "--connections", "2", "--threads", "3"],
-            "3 threads",
-        ),
-        (
-            &[
-                "--command",
-                "SET a {value}",
-                "--value-size",
-                "60000000",
-                "--pipeline",
-                "9",
-            ],
-            "batch",
-        ),
+        (&["--command", "PING", "--connections", "2", "--threads", "3"], "3 threads"),
+        (&["--command", "SET a {value}", "--value-size", "60000000", "--pipeline", "9"], "batch"),
     ] {
         let output = run(1, arguments);
         let (_, errors) = texts(&output);
@@ -343,29 +246,14 @@ fn wait_until(condition: impl Fn() -> bool) {
 fn an_interrupt_shows_what_was_measured() {
     let (port, seen) = serve(Answer::Value);
     let results = Results::new();
-    let arguments = [
-        "run",
-        "--port",
-        &port.to_string(),
-        "--command",
-        "PING",
-        "--seconds",
-        "60",
-    ];
-    let child = program()
-        .args(arguments)
-        .args(["--json", &results.path()])
-        .spawn()
-        .unwrap();
+    let arguments = ["run", "--port", &port.to_string(), "--command", "PING", "--seconds", "60"];
+    let child = program().args(arguments).args(["--json", &results.path()]).spawn().unwrap();
     wait_until(|| seen.load(Ordering::Relaxed) > 1000);
     interrupt(&child);
     let output = child.wait_with_output().unwrap();
     let (table, errors) = texts(&output);
     assert_eq!(output.status.code(), Some(130), "{errors}");
-    assert!(
-        table.contains("requests/s") && errors.contains("interrupted"),
-        "{table} {errors}"
-    );
+    assert!(table.contains("requests/s") && errors.contains("interrupted"), "{table} {errors}");
     assert!(results.document()["requests"].as_u64().unwrap() > 0);
 }
 
@@ -391,17 +279,8 @@ fn small_server_command() -> String {
 fn compare(results: &Results, arguments: &[&str]) -> Output {
     let folder = results.0.join("temporary");
     std::fs::create_dir(&folder).unwrap();
-    let output = program()
-        .env("TMPDIR", &folder)
-        .arg("compare")
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert_eq!(
-        std::fs::read_dir(folder).unwrap().count(),
-        0,
-        "folders are left behind"
-    );
+    let output = program().env("TMPDIR", &folder).arg("compare").args(arguments).output().unwrap();
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0, "folders are left behind");
     output
 }
 
@@ -410,48 +289,19 @@ fn servers_are_compared_in_rounds_with_a_control() {
     let results = Results::new();
     let server = small_server_command();
     let (first, second) = (format!("one={server}"), format!("two={server}"));
-    let servers = [
-        "--server",
-        &first,
-        "--server",
-        &second,
-        "--control",
-        "--rounds",
-        "2",
-        "--seconds",
-        "0.2",
-    ];
-    let workloads = [
-        "--workload",
-        "get-c2",
-        "--workload",
-        "ping-c3-p4",
-        "--key-space",
-        "100",
-    ];
-    let output = compare(
-        &results,
-        &[&servers[..], &workloads[..], &["--json", &results.path()]].concat(),
-    );
+    let servers = ["--server", &first, "--server", &second, "--control", "--rounds", "2", "--seconds", "0.2"];
+    let workloads = ["--workload", "get-c2", "--workload", "ping-c3-p4", "--key-space", "100"];
+    let output = compare(&results, &[&servers[..], &workloads[..], &["--json", &results.path()]].concat());
     let (table, errors) = texts(&output);
     assert!(output.status.success(), "{errors}");
-    assert!(
-        table.contains("ping-d64-c3-p4: PING (2 rounds)") && table.contains("noise: one'"),
-        "{table}"
-    );
+    assert!(table.contains("ping-d64-c3-p4: PING (2 rounds)") && table.contains("noise: one'"), "{table}");
     let document = results.document();
     let servers = document["workloads"][0]["servers"].as_array().unwrap();
-    let names: Vec<&str> = servers
-        .iter()
-        .map(|server| server["name"].as_str().unwrap())
-        .collect();
+    let names: Vec<&str> = servers.iter().map(|server| server["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["one", "two", "one'"]);
     for server in servers {
         assert_eq!(server["rounds"].as_array().unwrap().len(), 2);
-        assert!(
-            server["cpu_us_per_request"]["median"].as_f64().unwrap() > 0.0,
-            "{server}"
-        );
+        assert!(server["cpu_us_per_request"]["median"].as_f64().unwrap() > 0.0, "{server}");
     }
     assert_eq!(servers[0]["cpu_ratio"]["median"], 1.0);
 }
@@ -463,10 +313,7 @@ fn a_server_that_cannot_start_ends_the_comparison() {
     let output = compare(&results, &["--server", ends, "--workload", "ping"]);
     let (_, errors) = texts(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        errors.contains("a has ended") && errors.contains("is ugly"),
-        "{errors}"
-    );
+    assert!(errors.contains("a has ended") && errors.contains("is ugly"), "{errors}");
 }
 
 #[test]
@@ -477,15 +324,7 @@ fn an_interrupted_comparison_stops_its_servers() {
     let server = format!("one={}", small_server_command());
     let child = program()
         .env("TMPDIR", &folder)
-        .args([
-            "compare",
-            "--server",
-            &server,
-            "--workload",
-            "ping",
-            "--seconds",
-            "60",
-        ])
+        .args(["compare", "--server", &server, "--workload", "ping", "--seconds", "60"])
         .spawn()
         .unwrap();
     // The generator leaves a file for its messages as soon as it is started.
@@ -495,10 +334,6 @@ fn an_interrupted_comparison_stops_its_servers() {
     let output = child.wait_with_output().unwrap();
     let (table, errors) = texts(&output);
     assert_eq!(output.status.code(), Some(130), "{errors}");
-    assert_eq!(
-        std::fs::read_dir(&folder).unwrap().count(),
-        0,
-        "folders are left behind"
-    );
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "folders are left behind");
     assert!(table.contains("one: env SMALL_SERVER_PORT"), "{table}");
 }

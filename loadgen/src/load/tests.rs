@@ -24,10 +24,7 @@ fn the_next_batch_waits_for_all_replies_and_for_the_send() {
     load.on_event(Event::Sent { connection: 0 }, 20_000);
     assert_eq!(load.take_ready(), Some((0, 2)));
     let summary = load.counts.latencies.summary();
-    assert!(
-        load.counts.requests == 2 && summary.p50 < 10.1 && summary.max > 19.9,
-        "{summary:?}"
-    );
+    assert!(load.counts.requests == 2 && summary.p50 < 10.1 && summary.max > 19.9, "{summary:?}");
 }
 
 #[test]
@@ -56,11 +53,7 @@ fn measuring_forgets_what_went_before_but_not_what_is_awaited() {
 #[test]
 fn different_errors_are_shown_once_each() {
     let mut load = sent_batch(6, None);
-    receive(
-        &mut load,
-        b"-ERR a\r\n-ERR b\r\n-ERR a\r\n-ERR c\r\n-ERR d\r\n+OK\r\n",
-        1,
-    );
+    receive(&mut load, b"-ERR a\r\n-ERR b\r\n-ERR a\r\n-ERR c\r\n-ERR d\r\n+OK\r\n", 1);
     assert_eq!((load.counts.requests, load.counts.errors), (6, 5));
     assert_eq!(load.counts.error_examples, ["ERR a", "ERR b", "ERR c"]);
 }

@@ -17,28 +17,14 @@ fn feed_all<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(u64, Vec<
 
 /// The bytes hold so many replies and these errors, whether they come at once or one by one.
 fn check(bytes: &str, replies: u64, errors: &[&str]) {
-    let expected = (
-        replies,
-        errors.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(),
-    );
-    assert_eq!(
-        feed_all([bytes.as_bytes()]).unwrap(),
-        expected,
-        "{bytes:?} at once"
-    );
-    assert_eq!(
-        feed_all(bytes.as_bytes().chunks(1)).unwrap(),
-        expected,
-        "{bytes:?} byte by byte"
-    );
+    let expected = (replies, errors.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+    assert_eq!(feed_all([bytes.as_bytes()]).unwrap(), expected, "{bytes:?} at once");
+    assert_eq!(feed_all(bytes.as_bytes().chunks(1)).unwrap(), expected, "{bytes:?} byte by byte");
 }
 
 fn check_malformed(bytes: &str) {
     assert!(feed_all([bytes.as_bytes()]).is_err(), "{bytes:?} at once");
-    assert!(
-        feed_all(bytes.as_bytes().chunks(1)).is_err(),
-        "{bytes:?} byte by byte"
-    );
+    assert!(feed_all(bytes.as_bytes().chunks(1)).is_err(), "{bytes:?} byte by byte");
 }
 
 #[test]
@@ -72,11 +58,7 @@ fn resp3_replies_are_counted() {
 #[test]
 fn streamed_replies_are_counted() {
     check("$?\r\n;4\r\nabcd\r\n;1\r\n.\r\n;0\r\n+OK\r\n", 2, &[]);
-    check(
-        "*?\r\n:1\r\n$1\r\na\r\n*?\r\n.\r\n.\r\n%?\r\n+a\r\n$?\r\n;0\r\n.\r\n",
-        2,
-        &[],
-    );
+    check("*?\r\n:1\r\n$1\r\na\r\n*?\r\n.\r\n.\r\n%?\r\n+a\r\n$?\r\n;0\r\n.\r\n", 2, &[]);
     check("*2\r\n$?\r\n;0\r\n~?\r\n.\r\n", 1, &[]);
 }
 

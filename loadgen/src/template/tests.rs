@@ -4,11 +4,7 @@ use super::{Placeholders, Template, TemplateError, value_of};
 use crate::random::Random;
 use crate::words::WordsError;
 
-const PLACEHOLDERS: Placeholders = Placeholders {
-    key_space: 1000,
-    key_digits: 12,
-    value_bytes: 3,
-};
+const PLACEHOLDERS: Placeholders = Placeholders { key_space: 1000, key_digits: 12, value_bytes: 3 };
 
 fn check(line: &str, key: u64, expected: &str) {
     let template = Template::parse(line, PLACEHOLDERS).unwrap();
@@ -21,11 +17,7 @@ fn check(line: &str, key: u64, expected: &str) {
 fn commands_become_arrays_of_bulks() {
     let value = value_of(3);
     check("PING", 5, "*1\r\n$4\r\nPING\r\n");
-    check(
-        "GET key:{key}",
-        42,
-        "*2\r\n$3\r\nGET\r\n$16\r\nkey:000000000042\r\n",
-    );
+    check("GET key:{key}", 42, "*2\r\n$3\r\nGET\r\n$16\r\nkey:000000000042\r\n");
     check("SET {key}x{key} {value}!", 7, &{
         format!("*3\r\n$3\r\nSET\r\n$25\r\n000000000007x000000000007\r\n$4\r\n{value}!\r\n")
     });
@@ -44,11 +36,7 @@ fn keys_are_uniform_over_the_key_space_and_nothing_else_changes() {
         for request in batch.chunks(template.request_bytes()) {
             let text = std::str::from_utf8(request).unwrap();
             let words: Vec<&str> = text.split("\r\n").collect();
-            assert_eq!(
-                (words[0], words[2], words[6], words[10]),
-                ("*5", "MSET", "a", "b"),
-                "{text:?}"
-            );
+            assert_eq!((words[0], words[2], words[6], words[10]), ("*5", "MSET", "a", "b"), "{text:?}");
             seen.extend([words[4], words[8]].map(|key| key.parse::<u64>().unwrap()));
             assert!(words[4].len() == 12 && words[8].len() == 12);
         }
@@ -58,44 +46,19 @@ fn keys_are_uniform_over_the_key_space_and_nothing_else_changes() {
 
 #[test]
 fn the_width_of_a_key_is_an_option() {
-    let narrow = Placeholders {
-        key_digits: 3,
-        ..PLACEHOLDERS
-    };
+    let narrow = Placeholders { key_digits: 3, ..PLACEHOLDERS };
     let template = Template::parse("GET {key}", narrow).unwrap();
     let mut request = Vec::new();
     template.append_with_key(999, &mut request);
     assert_eq!(request, b"*2\r\n$3\r\nGET\r\n$3\r\n999\r\n");
-    let refused = Template::parse(
-        "GET {key}",
-        Placeholders {
-            key_digits: 2,
-            ..PLACEHOLDERS
-        },
-    );
-    assert_eq!(
-        refused.unwrap_err(),
-        TemplateError::NarrowKey {
-            key_space: 1000,
-            needed: 3,
-            digits: 2
-        }
-    );
+    let refused = Template::parse("GET {key}", Placeholders { key_digits: 2, ..PLACEHOLDERS });
+    assert_eq!(refused.unwrap_err(), TemplateError::NarrowKey { key_space: 1000, needed: 3, digits: 2 });
 }
 
 #[test]
 fn broken_commands_and_huge_batches_are_refused() {
     let refused = Template::parse("GET 'x", PLACEHOLDERS).unwrap_err();
-    assert_eq!(
-        refused,
-        TemplateError::Words {
-            line: "GET 'x".into(),
-            source: WordsError::OpenQuote('\'')
-        }
-    );
+    assert_eq!(refused, TemplateError::Words { line: "GET 'x".into(), source: WordsError::OpenQuote('\'') });
     let template = Template::parse("PING", PLACEHOLDERS).unwrap();
-    assert!(matches!(
-        template.batch(u32::MAX),
-        Err(TemplateError::LargeBatch { .. })
-    ));
+    assert!(matches!(template.batch(u32::MAX), Err(TemplateError::LargeBatch { .. })));
 }
