@@ -84,7 +84,9 @@ fn limit_clients(config: &mut Config, settings: &Settings) -> Result<(), String>
         return Ok(());
     }
     if possible == 0 {
-        return Err("the limit on open files leaves no room for clients: raise it with `ulimit -n`".to_owned());
+        return Err(
+            "the limit on open files leaves no room for clients: raise it with `ulimit -n`".to_owned()
+        );
     }
     tracing::warn!("maxclients is {possible} instead of {}: the limit on open files", settings.maxclients);
     config
@@ -94,7 +96,8 @@ fn limit_clients(config: &mut Config, settings: &Settings) -> Result<(), String>
 }
 
 fn identity() -> Identity {
-    let started_at_us = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64);
+    let started_at_us =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64);
     // The hasher is seeded from the system's entropy.
     let hasher = Hasher::random();
     let id = |seeds: [&[u8]; 3]| {
@@ -122,7 +125,11 @@ fn start_log(settings: &Settings) -> std::io::Result<()> {
             BoxMakeWriter::new(Mutex::new(file))
         }
     };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_ansi(false).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(writer)
+        .with_ansi(false)
+        .with_target(false);
     match settings.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

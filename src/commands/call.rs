@@ -94,7 +94,10 @@ pub enum Ask {
     Info(Vec<Bytes>),
     ClientInfo,
     ClientList(ClientFilter),
-    ClientKill { filter: ClientFilter, style: KillStyle },
+    ClientKill {
+        filter: ClientFilter,
+        style: KillStyle,
+    },
     Shutdown(Shutdown),
 }
 

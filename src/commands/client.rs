@@ -169,10 +169,7 @@ const HELP: help::Lines = &[
         ],
     ),
     ("SETNAME <name>", &["Gives this connection a name."]),
-    (
-        "SETINFO (LIB-NAME <name>|LIB-VER <version>)",
-        &["Says which client library uses this connection."],
-    ),
+    ("SETINFO (LIB-NAME <name>|LIB-VER <version>)", &["Says which client library uses this connection."]),
     ("NO-EVICT (ON|OFF)", &["Keeps this connection from being closed to save memory."]),
     ("NO-TOUCH (ON|OFF)", &["Lets reads on this connection leave the idle times of keys alone."]),
 ];

@@ -55,9 +55,10 @@ impl ClientFacts<'_> {
         let number = |out: &mut Vec<u8>, name: &str, value: u64| {
             text(out, name, value.to_string().as_bytes());
         };
-        let (name, library_name, library_version) = caller.labels.as_ref().map_or(Default::default(), |labels| {
-            (&labels.name[..], &labels.library_name[..], &labels.library_version[..])
-        });
+        let (name, library_name, library_version) =
+            caller.labels.as_ref().map_or(Default::default(), |labels| {
+                (&labels.name[..], &labels.library_name[..], &labels.library_version[..])
+            });
         number(out, "id", caller.id);
         text(out, "addr", &self.address());
         text(out, "laddr", &self.local_address());

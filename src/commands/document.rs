@@ -78,7 +78,12 @@ fn argument(argument: &Argument, reply: &mut Reply) {
     let flags = flags.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| *name);
     let has_flags = flags.clone().next().is_some();
     let texts = texts.iter().filter_map(|(name, text)| text.map(|text| (*name, text)));
-    reply.map(2 + key_specification.iter().len() + texts.clone().count() + usize::from(has_flags) + parts.iter().len());
+    reply.map(
+        2 + key_specification.iter().len()
+            + texts.clone().count()
+            + usize::from(has_flags)
+            + parts.iter().len(),
+    );
     field("name", argument.name, reply);
     field("type", kind, reply);
     if let Some(index) = key_specification {

@@ -55,10 +55,7 @@ impl Flags {
 
     /// The names of those that are set.
     pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
-        Flags::NAMES
-            .iter()
-            .filter(move |(one, _)| self.has(*one))
-            .map(|(_, name)| *name)
+        Flags::NAMES.iter().filter(move |(one, _)| self.has(*one)).map(|(_, name)| *name)
     }
 }
 
@@ -101,10 +98,7 @@ impl Access {
 
     /// The names of those that are set.
     pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
-        Access::NAMES
-            .iter()
-            .filter(move |(one, _)| self.has(*one))
-            .map(|(_, name)| *name)
+        Access::NAMES.iter().filter(move |(one, _)| self.has(*one)).map(|(_, name)| *name)
     }
 }
 
@@ -171,9 +165,6 @@ impl Categories {
 
     /// The names of those that are set.
     pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
-        Categories::NAMES
-            .iter()
-            .filter(move |(one, _)| self.has(*one))
-            .map(|(_, name)| *name)
+        Categories::NAMES.iter().filter(move |(one, _)| self.has(*one)).map(|(_, name)| *name)
     }
 }

@@ -23,16 +23,7 @@ impl Docs {
         complexity: &'static str,
         summary: &'static str,
     ) -> Self {
-        Docs {
-            summary,
-            since,
-            group,
-            complexity,
-            history: &[],
-            tips: &[],
-            key_notes: None,
-            arguments: &[],
-        }
+        Docs { summary, since, group, complexity, history: &[], tips: &[], key_notes: None, arguments: &[] }
     }
 
     pub const fn history(self, history: &'static [(&'static str, &'static str)]) -> Self {
@@ -44,10 +35,7 @@ impl Docs {
     }
 
     pub const fn key_notes(self, notes: &'static str) -> Self {
-        Docs {
-            key_notes: Some(notes),
-            ..self
-        }
+        Docs { key_notes: Some(notes), ..self }
     }
 
     pub const fn arguments(self, arguments: &'static [Argument]) -> Self {
@@ -104,44 +92,26 @@ impl Argument {
     }
 
     pub const fn token(self, token: &'static str) -> Self {
-        Argument {
-            token: Some(token),
-            ..self
-        }
+        Argument { token: Some(token), ..self }
     }
 
     pub const fn since(self, version: &'static str) -> Self {
-        Argument {
-            since: Some(version),
-            ..self
-        }
+        Argument { since: Some(version), ..self }
     }
 
     pub const fn deprecated_since(self, version: &'static str) -> Self {
-        Argument {
-            deprecated_since: Some(version),
-            ..self
-        }
+        Argument { deprecated_since: Some(version), ..self }
     }
 
     pub const fn optional(self) -> Self {
-        Argument {
-            optional: true,
-            ..self
-        }
+        Argument { optional: true, ..self }
     }
 
     pub const fn multiple(self) -> Self {
-        Argument {
-            multiple: true,
-            ..self
-        }
+        Argument { multiple: true, ..self }
     }
 
     pub const fn multiple_token(self) -> Self {
-        Argument {
-            multiple_token: true,
-            ..self.multiple()
-        }
+        Argument { multiple_token: true, ..self.multiple() }
     }
 }

@@ -138,7 +138,8 @@ pub fn write<N: AsRef<[u8]>>(names: &[N], facts: &InfoFacts, out: &mut Vec<u8>) 
     let wants_default = names.is_empty() || named("default");
     let begin = out.len();
     for section in SECTIONS {
-        let is_wanted = wants_all || (wants_default && section.is_default) || section.names.iter().any(|n| named(n));
+        let is_wanted =
+            wants_all || (wants_default && section.is_default) || section.names.iter().any(|n| named(n));
         if !is_wanted {
             continue;
         }

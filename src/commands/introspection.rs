@@ -161,21 +161,21 @@ fn help(call: &mut SessionCall) -> Result<Next, CommandError> {
 const HELP: help::Lines = &[
     ("(no subcommand)", &["Describes all commands."]),
     ("COUNT", &["Counts the commands of this server."]),
-    (
-        "LIST",
-        &["Lists the names of all commands of this server."],
-    ),
+    ("LIST", &["Lists the names of all commands of this server."]),
     (
         "INFO [<command-name> ...]",
-        &["Describes the named commands: arity, flags, places of keys.", "Without names it describes all commands."],
+        &[
+            "Describes the named commands: arity, flags, places of keys.",
+            "Without names it describes all commands.",
+        ],
     ),
     (
         "DOCS [<command-name> ...]",
-        &["Documents the named commands: history, cost, arguments.", "Without names it documents all commands."],
+        &[
+            "Documents the named commands: history, cost, arguments.",
+            "Without names it documents all commands.",
+        ],
     ),
     ("GETKEYS <full-command>", &["Lists the keys in a whole command."]),
-    (
-        "GETKEYSANDFLAGS <full-command>",
-        &["Lists the keys in a whole command, each with what is done to it."],
-    ),
+    ("GETKEYSANDFLAGS <full-command>", &["Lists the keys in a whole command, each with what is done to it."]),
 ];

@@ -82,12 +82,7 @@ pub const fn read(
     docs: &'static Docs,
 ) -> Command {
     let access = Access::READ_ONLY.and(Access::ACCESS);
-    Command {
-        keys,
-        access,
-        flags: Flags::READONLY,
-        ..row(name, arity, Run::Shard(handler), docs)
-    }
+    Command { keys, access, flags: Flags::READONLY, ..row(name, arity, Run::Shard(handler), docs) }
 }
 
 /// A command that changes keys on the shard that owns them.
@@ -99,12 +94,7 @@ pub const fn write(
     docs: &'static Docs,
 ) -> Command {
     let access = Access::READ_WRITE.and(Access::UPDATE);
-    Command {
-        keys,
-        access,
-        flags: Flags::WRITE,
-        ..row(name, arity, Run::Shard(handler), docs)
-    }
+    Command { keys, access, flags: Flags::WRITE, ..row(name, arity, Run::Shard(handler), docs) }
 }
 
 /// A command that concerns the client or the server, not keys.
@@ -124,10 +114,7 @@ pub const fn container(
     subcommands: &'static [Command],
     docs: &'static Docs,
 ) -> Command {
-    Command {
-        subcommands,
-        ..row(name, arity, Run::Container, docs)
-    }
+    Command { subcommands, ..row(name, arity, Run::Container, docs) }
 }
 
 const fn row(name: &'static str, arity: i16, run: Run, docs: &'static Docs) -> Command {
@@ -154,10 +141,7 @@ impl Command {
     }
 
     pub const fn flags(self, flags: Flags) -> Self {
-        Command {
-            flags: self.flags.and(flags),
-            ..self
-        }
+        Command { flags: self.flags.and(flags), ..self }
     }
 
     pub const fn access(self, access: Access) -> Self {
@@ -166,39 +150,24 @@ impl Command {
 
     /// The access to the keys when it depends on the arguments.
     pub const fn access_by_arguments(self, access: fn(&Args) -> Access) -> Self {
-        Command {
-            access_by_arguments: Some(access),
-            ..self
-        }
+        Command { access_by_arguments: Some(access), ..self }
     }
 
     /// Says whose subcommand this is.
     pub const fn within(self, container: &'static str) -> Self {
-        Command {
-            container: Some(container),
-            ..self
-        }
+        Command { container: Some(container), ..self }
     }
 
     pub const fn categories(self, categories: Categories) -> Self {
-        Command {
-            categories: self.categories.and(categories),
-            ..self
-        }
+        Command { categories: self.categories.and(categories), ..self }
     }
 
     pub const fn split(self, merge: Merge) -> Self {
-        Command {
-            spread: Spread::Split(merge),
-            ..self
-        }
+        Command { spread: Spread::Split(merge), ..self }
     }
 
     pub const fn every(self, merge: Merge) -> Self {
-        Command {
-            spread: Spread::Every(merge),
-            ..self
-        }
+        Command { spread: Spread::Every(merge), ..self }
     }
 
     /// Appends the name as clients see it: lower case, `container|subcommand` for a subcommand.
@@ -226,23 +195,16 @@ impl Command {
             (Flags::PUBSUB, Categories::PUBSUB),
             (Flags::BLOCKING, Categories::BLOCKING),
         ];
-        let speed = if self.flags.has(Flags::FAST) {
-            Categories::FAST
-        } else {
-            Categories::SLOW
-        };
+        let speed = if self.flags.has(Flags::FAST) { Categories::FAST } else { Categories::SLOW };
         implied
             .iter()
             .filter(|(flag, _)| self.flags.has(*flag))
-            .fold(self.categories.and(speed), |all, (_, category)| {
-                all.and(*category)
-            })
+            .fold(self.categories.and(speed), |all, (_, category)| all.and(*category))
     }
 
     /// What a request does to its keys.
     pub fn access_of(&self, args: &Args) -> Access {
-        self.access_by_arguments
-            .map_or(self.access, |access| access(args))
+        self.access_by_arguments.map_or(self.access, |access| access(args))
     }
 
     #[inline]

@@ -6,9 +6,7 @@ use crate::commands::call::{Ask, Call, Next, SessionCall, Shutdown};
 use crate::commands::docs::server as docs;
 use crate::commands::error::CommandError;
 use crate::commands::help;
-use crate::commands::row::{
-    Categories, Command, Docs, Flags, Keys, Merge, container, read, session, write,
-};
+use crate::commands::row::{Categories, Command, Docs, Flags, Keys, Merge, container, read, session, write};
 use crate::protocol::Args;
 
 const ANY_TIME: Flags = Flags::LOADING.and(Flags::STALE);

@@ -93,7 +93,8 @@ impl<'a> Words<'a> {
         } else {
             let option = TimeOption::named(word)?;
             // The same unit may be given again, and the last one counts.
-            let fits = self.options.expiry != Expiry::Keep && self.time.is_none_or(|(other, _)| other == option);
+            let fits =
+                self.options.expiry != Expiry::Keep && self.time.is_none_or(|(other, _)| other == option);
             if !fits || index + 1 == args.len() {
                 return None;
             }

@@ -49,51 +49,92 @@ pub fn find_full(name: &[u8]) -> Option<&'static Command> {
 }
 
 const BUCKETS: usize = 1024;
-const EMPTY: u16 = u16::MAX;
+const _: () = assert!(BUCKETS == 1 << 10, "the hash keeps ten bits");
+
+/// A bucket of the index: what tells a row's name from others without looking at the row.
+#[derive(Clone, Copy)]
+struct Cell {
+    /// `folded` of the name.
+    folded: u64,
+    length: u16,
+    row: u16,
+    /// Whether an equal fold of the same length is an equal name: it has at most eight bytes, all of them letters.
+    is_telling: bool,
+}
+
+/// Its fold is that of no name: no name keeps the bits of case.
+const EMPTY: Cell = Cell { folded: u64::MAX, length: 0, row: u16::MAX, is_telling: false };
 
 /// Rows by hash of their names; at most a quarter full, collisions go to the next bucket.
-static INDEX: [u16; BUCKETS] = {
+static INDEX: [Cell; BUCKETS] = {
     assert!(COUNT * 4 <= BUCKETS, "the index is at most a quarter full");
     let mut index = [EMPTY; BUCKETS];
     let mut row = 0;
     while row < COUNT {
-        let mut bucket = bucket_of(COMMANDS[row].name.as_bytes());
-        while index[bucket] != EMPTY {
+        let name = COMMANDS[row].name.as_bytes();
+        let folded = folded(name);
+        let mut bucket = bucket_of(folded, name.len());
+        while index[bucket].row != EMPTY.row {
             bucket = (bucket + 1) % BUCKETS;
         }
-        index[bucket] = row as u16;
+        let is_telling = name.len() <= 8 && is_letters(name);
+        index[bucket] = Cell { folded, length: name.len() as u16, row: row as u16, is_telling };
         row += 1;
     }
     index
 };
 
-/// Mixes length, first, middle and last letters without their case: enough to tell the names apart.
-const fn bucket_of(name: &[u8]) -> usize {
-    let length = name.len();
-    if length == 0 {
-        return 0;
+const fn is_letters(name: &[u8]) -> bool {
+    let mut index = 0;
+    while index < name.len() {
+        if !name[index].is_ascii_uppercase() {
+            return false;
+        }
+        index += 1;
     }
-    let first = (name[0] | 0x20) as u32;
-    let middle = (name[length / 2] | 0x20) as u32;
-    let second = (name[if length > 1 { 1 } else { 0 }] | 0x20) as u32;
-    let last = (name[length - 1] | 0x20) as u32;
-    let mixed = (first | middle << 8 | second << 16 | last << 24).wrapping_add(length as u32 * 0x51);
-    (mixed.wrapping_mul(0x9E37_79B1) >> 22) as usize
+    true
 }
 
-const _: () = assert!(BUCKETS == 1 << 10, "the hash keeps ten bits");
+/// The first eight bytes, shorter names filled up with zeroes, without the bit that tells the case of a letter.
+#[inline]
+const fn folded(name: &[u8]) -> u64 {
+    const CASE_BITS: u64 = u64::from_le_bytes([0x20; 8]);
+    let word = match *name {
+        [a, b, c, d, e, f, g, h, ..] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        // Two halves that overlap where both have the same bytes.
+        [a, b, c, d, ..] => {
+            let end = name.len() - 4;
+            let high = u32::from_le_bytes([name[end], name[end + 1], name[end + 2], name[end + 3]]);
+            u32::from_le_bytes([a, b, c, d]) as u64 | (high as u64) << (8 * end)
+        }
+        [a, b, c] => u64::from_le_bytes([a, b, c, 0, 0, 0, 0, 0]),
+        [a, b] => u64::from_le_bytes([a, b, 0, 0, 0, 0, 0, 0]),
+        [a] => a as u64,
+        [] => 0,
+    };
+    word & !CASE_BITS
+}
+
+#[inline]
+const fn bucket_of(folded: u64, length: usize) -> usize {
+    ((folded ^ length as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
+}
 
 /// The index of the row with this name, in any case.
 #[inline]
 pub fn find(name: &[u8]) -> Option<usize> {
-    let mut bucket = bucket_of(name);
+    let folded = folded(name);
+    let mut bucket = bucket_of(folded, name.len());
     loop {
-        let row = INDEX[bucket];
-        if row == EMPTY {
-            return None;
+        let cell = &INDEX[bucket];
+        if cell.folded == folded && cell.length as usize == name.len() {
+            let row = cell.row as usize;
+            if cell.is_telling || COMMANDS[row].name.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(row);
+            }
         }
-        if COMMANDS[row as usize].name.as_bytes().eq_ignore_ascii_case(name) {
-            return Some(row as usize);
+        if cell.row == EMPTY.row {
+            return None;
         }
         bucket = (bucket + 1) % BUCKETS;
     }

@@ -47,11 +47,7 @@ impl Arguments {
             reads_input = true;
             arguments.remove(0);
         }
-        Arguments::Serve {
-            file,
-            reads_input,
-            lines: option_lines(&arguments),
-        }
+        Arguments::Serve { file, reads_input, lines: option_lines(&arguments) }
     }
 }
 
@@ -69,9 +65,7 @@ fn option_lines(arguments: &[Vec<u8>]) -> Vec<u8> {
                 // `--port 6380` as one argument holds its value already.
                 has_value = split_words(argument).is_none_or(|words| words.len() != 1);
                 lines.push(name.to_vec());
-                let next_is_name = arguments
-                    .get(index + 1)
-                    .is_none_or(|next| next.starts_with(b"--"));
+                let next_is_name = arguments.get(index + 1).is_none_or(|next| next.starts_with(b"--"));
                 if next_is_name && may_stand_alone(argument) {
                     has_value = true;
                     append(&mut lines, b"\"\"");

@@ -36,13 +36,7 @@ pub(super) struct Loader {
 impl Loader {
     pub(super) fn new(config: Config) -> Loader {
         let origins = vec![None; config.values.len()];
-        Loader {
-            config,
-            origins,
-            problems: Vec::new(),
-            line_count: 0,
-            include_count: 0,
-        }
+        Loader { config, origins, problems: Vec::new(), line_count: 0, include_count: 0 }
     }
 
     /// Takes all lines of a text. `place` says where a line came from, given its number from 1.
@@ -53,21 +47,12 @@ impl Loader {
                 continue;
             }
             let text = String::from_utf8_lossy(line).into_owned();
-            self.load_line(
-                line,
-                Line {
-                    place: place(index + 1),
-                    text,
-                },
-            );
+            self.load_line(line, Line { place: place(index + 1), text });
         }
     }
 
     pub(super) fn load_file_text(&mut self, path: &Path, text: &[u8]) {
-        self.load(text, |line| Place::File {
-            path: path.to_owned(),
-            line,
-        });
+        self.load(text, |line| Place::File { path: path.to_owned(), line });
     }
 
     fn load_line(&mut self, bytes: &[u8], line: Line) {
@@ -87,16 +72,10 @@ impl Loader {
         if let (b"include", [pattern]) = (name, words) {
             return self.include(pattern);
         }
-        if let Some(directive) = DIRECTIVES
-            .iter()
-            .find(|directive| directive.name.as_bytes() == name)
-        {
+        if let Some(directive) = DIRECTIVES.iter().find(|directive| directive.name.as_bytes() == name) {
             let has_effect = !(directive.name == "user" && grants_default_user_all(words));
             return match directive.refusal {
-                Some(why) if has_effect => Err(Reason::RefusedDirective {
-                    name: directive.name,
-                    why,
-                }),
+                Some(why) if has_effect => Err(Reason::RefusedDirective { name: directive.name, why }),
                 _ => Ok(()),
             };
         }
@@ -105,9 +84,7 @@ impl Loader {
             let nearest = nearest(&name);
             return Err(Reason::UnknownName { name, nearest });
         };
-        let value = flag
-            .parse(words, &self.config.values[index])
-            .map_err(Reason::Value)?;
+        let value = flag.parse(words, &self.config.values[index]).map_err(Reason::Value)?;
         self.assign(index, flag.kind, value);
         self.origins[index] = Some((self.line_count, line.clone()));
         Ok(())
@@ -125,10 +102,7 @@ impl Loader {
     }
 
     fn include(&mut self, pattern: &[u8]) -> Result<(), Reason> {
-        let base = self
-            .config
-            .path("dir")
-            .expect("the directory is set from the start");
+        let base = self.config.path("dir").expect("the directory is set from the start");
         for path in expand(&base, Path::new(OsStr::from_bytes(pattern))) {
             self.include_count += 1;
             match self.include_count.cmp(&INCLUDES_MAX) {
@@ -150,19 +124,8 @@ impl Loader {
         for ((flag, value), origin) in flags::all().zip(&self.config.values).zip(&self.origins) {
             if let (Some(why), Some((number, line))) = (flag.refusal(value), origin) {
                 let value = String::from_utf8_lossy(&flag.show(value)).into_owned();
-                let reason = Reason::Refused {
-                    name: flag.name,
-                    value,
-                    why,
-                    accepted: flag.accepted(),
-                };
-                self.problems.push((
-                    *number,
-                    Problem {
-                        line: line.clone(),
-                        reason,
-                    },
-                ));
+                let reason = Reason::Refused { name: flag.name, value, why, accepted: flag.accepted() };
+                self.problems.push((*number, Problem { line: line.clone(), reason }));
             }
         }
         if self.problems.is_empty() {
@@ -182,13 +145,8 @@ impl Loader {
 /// file.
 fn grants_default_user_all(words: &[Vec<u8>]) -> bool {
     const RIGHTS: [&[u8]; 4] = [b"on", b"nopass", b"~*", b"+@all"];
-    const FURTHER: [&[u8]; 5] = [
-        b"sanitize-payload",
-        b"skip-sanitize-payload",
-        b"&*",
-        b"allkeys",
-        b"allcommands",
-    ];
+    const FURTHER: [&[u8]; 5] =
+        [b"sanitize-payload", b"skip-sanitize-payload", b"&*", b"allkeys", b"allcommands"];
     let Some((name, rules)) = words.split_first() else {
         return false;
     };

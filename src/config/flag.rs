@@ -102,15 +102,7 @@ pub(super) const fn row(
     status: Status,
     help: &'static str,
 ) -> Flag {
-    Flag {
-        name,
-        alias: None,
-        kind,
-        default,
-        change,
-        status,
-        help,
-    }
+    Flag { name, alias: None, kind, default, change, status, help }
 }
 
 impl Flag {

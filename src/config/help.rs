@@ -20,26 +20,14 @@ A last '-' reads further lines from standard input.
 pub fn help() -> String {
     let mut text = USAGE.to_owned();
     for section in SECTIONS {
-        let mut built = section
-            .flags
-            .iter()
-            .filter(|flag| matches!(flag.status, Status::Built))
-            .peekable();
+        let mut built = section.flags.iter().filter(|flag| matches!(flag.status, Status::Built)).peekable();
         if built.peek().is_none() {
             continue;
         }
         text.push_str(&format!("\n{}\n", section.title));
         for flag in built {
-            let default = if flag.default.is_empty() {
-                "\"\""
-            } else {
-                flag.default
-            };
-            text.push_str(&format!(
-                "  --{} ({}; default {default})\n",
-                flag.name,
-                flag.kind.describe()
-            ));
+            let default = if flag.default.is_empty() { "\"\"" } else { flag.default };
+            text.push_str(&format!("  --{} ({}; default {default})\n", flag.name, flag.kind.describe()));
             text.push_str(&format!("      {}\n", flag.help.replace('`', "'")));
         }
     }

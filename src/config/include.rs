@@ -17,10 +17,7 @@ pub(super) fn expand(base: &Path, pattern: &Path) -> Vec<PathBuf> {
     for component in pattern.components() {
         match component {
             Component::Normal(name) if has_wildcard(name) => {
-                found = found
-                    .iter()
-                    .flat_map(|directory| matching_entries(directory, name))
-                    .collect();
+                found = found.iter().flat_map(|directory| matching_entries(directory, name)).collect();
             }
             other => found.iter_mut().for_each(|path| path.push(other)),
         }

@@ -73,15 +73,8 @@ pub(super) fn show_choices(choices: &[&str], set: u32) -> Vec<u8> {
     if set == 0 {
         return choices[0].into();
     }
-    let chosen = choices
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| set & (1 << index) != 0);
-    chosen
-        .map(|(_, word)| *word)
-        .collect::<Vec<_>>()
-        .join(" ")
-        .into_bytes()
+    let chosen = choices.iter().enumerate().filter(|(index, _)| set & (1 << index) != 0);
+    chosen.map(|(_, word)| *word).collect::<Vec<_>>().join(" ").into_bytes()
 }
 
 pub(super) fn parse_save_points(words: &[&[u8]]) -> Result<Value, ValueError> {
@@ -102,26 +95,16 @@ pub(super) fn parse_output_limits(words: &[&[u8]], current: &Value) -> Result<Va
         return Err(ValueError::BadLimitCount);
     }
     for group in words.chunks(4) {
-        let is_named = |names: &&[&str]| {
-            names
-                .iter()
-                .any(|name| group[0].eq_ignore_ascii_case(name.as_bytes()))
-        };
-        let class = CLIENT_CLASSES
-            .iter()
-            .position(is_named)
-            .ok_or(ValueError::BadLimitClass)?;
+        let is_named =
+            |names: &&[&str]| names.iter().any(|name| group[0].eq_ignore_ascii_case(name.as_bytes()));
+        let class = CLIENT_CLASSES.iter().position(is_named).ok_or(ValueError::BadLimitClass)?;
         let soft_s = loose_integer(group[3]).and_then(|seconds| u64::try_from(seconds).ok());
         let (Some(hard_bytes), Some(soft_bytes), Some(soft_s)) =
             (memory_bytes(group[1]), memory_bytes(group[2]), soft_s)
         else {
             return Err(ValueError::BadLimitNumber);
         };
-        limits[class] = OutputLimit {
-            hard_bytes,
-            soft_bytes,
-            soft_s,
-        };
+        limits[class] = OutputLimit { hard_bytes, soft_bytes, soft_s };
     }
     Ok(Value::OutputLimits(limits))
 }
@@ -136,10 +119,7 @@ pub(super) fn output_limit_groups(limits: &[OutputLimit; 3]) -> Vec<String> {
         .iter()
         .zip(limits)
         .map(|(names, limit)| {
-            format!(
-                "{} {} {} {}",
-                names[0], limit.hard_bytes, limit.soft_bytes, limit.soft_s
-            )
+            format!("{} {} {} {}", names[0], limit.hard_bytes, limit.soft_bytes, limit.soft_s)
         })
         .collect()
 }
@@ -173,9 +153,7 @@ pub(super) fn show_events(set: u32) -> Vec<u8> {
     let has_all = set & ALL_EVENTS == ALL_EVENTS;
     let hidden = if has_all { ALL_EVENTS | NEW_KEY_EVENT } else { 0 };
     let is_shown = |index: &usize| set & !hidden & (1 << index) != 0;
-    let letters = (0..EVENT_LETTERS.len())
-        .filter(is_shown)
-        .map(|index| EVENT_LETTERS[index]);
+    let letters = (0..EVENT_LETTERS.len()).filter(is_shown).map(|index| EVENT_LETTERS[index]);
     has_all.then_some(b'A').into_iter().chain(letters).collect()
 }
 
@@ -202,9 +180,7 @@ pub(super) fn show_fractions(numbers: &[f64]) -> String {
 
 /// Checks a CPU list, and keeps it as it was written.
 pub(super) fn parse_cpus(word: &[u8]) -> Result<Value, ValueError> {
-    cpu_numbers(word)
-        .map(|_| Value::Text(word.to_vec()))
-        .ok_or(ValueError::BadCpus)
+    cpu_numbers(word).map(|_| Value::Text(word.to_vec())).ok_or(ValueError::BadCpus)
 }
 
 /// The CPUs of a list such as `0,2-5`, in its order. `None` for what is no such list.

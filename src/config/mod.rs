@@ -68,10 +68,8 @@ impl Config {
     /// # Errors
     /// A file that cannot be read, or all lines and arguments that cannot be used.
     pub fn from_args(arguments: impl Iterator<Item = OsString>) -> Result<Start, ConfigError> {
-        let started_in = env::current_dir().map_err(|source| ConfigError::Unreadable {
-            path: PathBuf::from("."),
-            source,
-        })?;
+        let started_in = env::current_dir()
+            .map_err(|source| ConfigError::Unreadable { path: PathBuf::from("."), source })?;
         Config::from_args_in(started_in, arguments, &mut io::stdin())
     }
 
@@ -84,21 +82,15 @@ impl Config {
         let (file, reads_input, lines) = match Arguments::parse(arguments) {
             Arguments::Version => return Ok(Start::Version),
             Arguments::Help => return Ok(Start::Help),
-            Arguments::Serve {
-                file,
-                reads_input,
-                lines,
-            } => (file, reads_input, lines),
+            Arguments::Serve { file, reads_input, lines } => (file, reads_input, lines),
         };
         let mut config = Config::with_defaults(started_in);
         config.file = file.map(|path| config.started_in.join(path));
         let file = config.file.clone();
         let mut loader = Loader::new(config);
         if let Some(path) = file {
-            let text = fs::read(&path).map_err(|source| ConfigError::Unreadable {
-                path: path.clone(),
-                source,
-            })?;
+            let text =
+                fs::read(&path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
             loader.load_file_text(&path, &text);
         }
         if reads_input {
@@ -107,19 +99,13 @@ impl Config {
             loader.load(&text, |line| Place::Input { line });
         }
         loader.load(&lines, |_| Place::CommandLine);
-        loader
-            .finish()
-            .map(|config| Start::Serve(Box::new(config)))
-            .map_err(ConfigError::Problems)
+        loader.finish().map(|config| Start::Serve(Box::new(config))).map_err(ConfigError::Problems)
     }
 
     /// The defaults, for a server started in this directory without a file.
     pub fn with_defaults(started_in: PathBuf) -> Config {
-        let mut config = Config {
-            values: flags::all().map(Flag::default_value).collect(),
-            file: None,
-            started_in,
-        };
+        let mut config =
+            Config { values: flags::all().map(Flag::default_value).collect(), file: None, started_in };
         let directory = config.started_in.as_os_str().as_bytes().to_vec();
         config.values[index_of("dir")] = Value::Text(directory);
         config
@@ -160,9 +146,7 @@ impl Config {
     }
 
     fn text(&self, name: &str) -> &[u8] {
-        let Value::Text(text) = self.value(name) else {
-            unreachable!("{name} is a text")
-        };
+        let Value::Text(text) = self.value(name) else { unreachable!("{name} is a text") };
         text
     }
 

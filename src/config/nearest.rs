@@ -7,18 +7,10 @@ const EDITS_MAX: usize = 3;
 
 /// The nearest name of a setting or directive, if one is near. `--name=value` finds the name before the `=`.
 pub(super) fn nearest(mistyped: &str) -> Option<&'static str> {
-    let typed = mistyped
-        .split('=')
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches('-')
-        .replace('_', "-");
+    let typed = mistyped.split('=').next().unwrap_or_default().trim_start_matches('-').replace('_', "-");
     let budget = EDITS_MAX.min(typed.len() / 2);
     let directives = DIRECTIVES.iter().map(|directive| directive.name);
-    let names = all()
-        .flat_map(|flag| flag.names())
-        .chain(directives)
-        .chain(["include"]);
+    let names = all().flat_map(|flag| flag.names()).chain(directives).chain(["include"]);
     names
         .map(|name| (edit_count(typed.as_bytes(), name.as_bytes()), name))
         .filter(|(edits, _)| *edits <= budget)

@@ -49,21 +49,14 @@ pub fn reference_page() -> String {
             Some(why) => format!("refused: {why}"),
             None => "kept".to_owned(),
         };
-        page.push_str(&format!(
-            "| `{}` | {state} | {} |\n",
-            directive.name, directive.help
-        ));
+        page.push_str(&format!("| `{}` | {state} | {} |\n", directive.name, directive.help));
     }
     page
 }
 
 fn table_line(flag: &Flag) -> String {
     let names: Vec<String> = flag.names().map(|name| format!("`{name}`")).collect();
-    let default = if flag.default.is_empty() {
-        String::new()
-    } else {
-        format!("`{}`", flag.default)
-    };
+    let default = if flag.default.is_empty() { String::new() } else { format!("`{}`", flag.default) };
     let live = if flag.change == Change::Live { "yes" } else { "" };
     let state = match flag.status {
         Status::Built => "**built**".to_owned(),
@@ -73,20 +66,12 @@ fn table_line(flag: &Flag) -> String {
         }
     };
     let values = flag.kind.describe();
-    format!(
-        "| {} | {values} | {default} | {live} | {state} | {} |\n",
-        names.join(", "),
-        flag.help
-    )
+    format!("| {} | {values} | {default} | {live} | {state} | {} |\n", names.join(", "), flag.help)
 }
 
 fn quoted_values(values: &[&str]) -> String {
     let quote = |value: &&str| {
-        if value.is_empty() {
-            "`\"\"`".to_owned()
-        } else {
-            format!("`{value}`")
-        }
+        if value.is_empty() { "`\"\"`".to_owned() } else { format!("`{value}`") }
     };
     values.iter().map(quote).collect::<Vec<_>>().join(", ")
 }

@@ -47,23 +47,12 @@ pub enum Reason {
     #[error("Unbalanced quotes in configuration line")]
     UnbalancedQuotes,
     #[error("There is no setting '{name}'{}", suggestion(*nearest))]
-    UnknownName {
-        name: String,
-        nearest: Option<&'static str>,
-    },
+    UnknownName { name: String, nearest: Option<&'static str> },
     #[error("{0}")]
     Value(ValueError),
     /// Valid, but its absence would be missed.
-    #[error(
-        "'{name} {value}' is refused: {why}. Remove the line or {}",
-        instead(name, accepted)
-    )]
-    Refused {
-        name: &'static str,
-        value: String,
-        why: &'static str,
-        accepted: &'static [&'static str],
-    },
+    #[error("'{name} {value}' is refused: {why}. Remove the line or {}", instead(name, accepted))]
+    Refused { name: &'static str, value: String, why: &'static str, accepted: &'static [&'static str] },
     #[error("'{name}' is refused: {why}. Remove the line.")]
     RefusedDirective { name: &'static str, why: &'static str },
     #[error("can't open the included file '{}': {}", path.display(), without_number(source))]
@@ -73,9 +62,7 @@ pub enum Reason {
 }
 
 fn suggestion(nearest: Option<&str>) -> String {
-    nearest
-        .map(|name| format!("; did you mean '{name}'?"))
-        .unwrap_or_default()
+    nearest.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default()
 }
 
 fn instead(name: &str, accepted: &[&str]) -> String {
@@ -101,16 +88,11 @@ impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::File { path, line } => {
-                write!(
-                    out,
-                    "Reading the configuration file {}, at line {line}",
-                    path.display()
-                )
+                write!(out, "Reading the configuration file {}, at line {line}", path.display())
             }
-            Place::Input { line } => write!(
-                out,
-                "Reading the configuration from standard input, at line {line}"
-            ),
+            Place::Input { line } => {
+                write!(out, "Reading the configuration from standard input, at line {line}")
+            }
             Place::CommandLine => write!(out, "Reading the command line"),
         }
     }

@@ -40,10 +40,7 @@ impl Config {
         let path = self.file().ok_or(RewriteError::NoFile)?;
         // The file that a symbolic link points to is replaced, not the link.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let failed = |source| RewriteError::Failed {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| RewriteError::Failed { path: path.clone(), source };
         let text = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             other => other.map_err(failed)?,
@@ -65,10 +62,7 @@ impl Config {
         if !lines.iter().any(|line| line == MARKER) {
             lines.extend([Vec::new(), MARKER.to_vec()]);
         }
-        for (index, flag) in flags::all()
-            .enumerate()
-            .filter(|(index, _)| missing.contains(index))
-        {
+        for (index, flag) in flags::all().enumerate().filter(|(index, _)| missing.contains(index)) {
             lines.extend(flag.lines(&self.values[index]));
         }
         lines.push(Vec::new());
@@ -80,9 +74,7 @@ impl Config {
         let mut loader = Loader::new(Config::with_defaults(self.started_in.clone()));
         loader.load_file_text(path, text);
         let yielded = loader.into_config();
-        (0..self.values.len())
-            .filter(|&index| yielded.values[index] != self.values[index])
-            .collect()
+        (0..self.values.len()).filter(|&index| yielded.values[index] != self.values[index]).collect()
     }
 
     fn replace_lines(&self, text: &[u8], changed: &BTreeSet<usize>) -> Vec<Vec<u8>> {
@@ -113,14 +105,12 @@ impl Flag {
     fn lines(&self, value: &Value) -> Vec<Vec<u8>> {
         let line = |text: &str| format!("{} {text}", self.name).into_bytes();
         match value {
-            Value::Integers(points) if self.kind == Kind::SavePoints && !points.is_empty() => points
-                .chunks(2)
-                .map(|pair| line(&format!("{} {}", pair[0], pair[1])))
-                .collect(),
-            Value::OutputLimits(limits) => output_limit_groups(limits)
-                .iter()
-                .map(|group| line(group))
-                .collect(),
+            Value::Integers(points) if self.kind == Kind::SavePoints && !points.is_empty() => {
+                points.chunks(2).map(|pair| line(&format!("{} {}", pair[0], pair[1]))).collect()
+            }
+            Value::OutputLimits(limits) => {
+                output_limit_groups(limits).iter().map(|group| line(group)).collect()
+            }
             Value::Words(words) if words.is_empty() && self.kind == Kind::Primary => vec![line("no one")],
             Value::Words(words) if !words.is_empty() => {
                 let quoted: Vec<String> = words.iter().map(|word| quote_if_needed(word)).collect();
@@ -151,10 +141,7 @@ fn quote_if_needed(word: &[u8]) -> String {
 /// Bytes in the largest unit that divides them.
 fn with_unit(bytes: u64) -> String {
     let units = [(1 << 30, "gb"), (1 << 20, "mb"), (1 << 10, "kb")];
-    match units
-        .iter()
-        .find(|(unit, _)| bytes != 0 && bytes.is_multiple_of(*unit))
-    {
+    match units.iter().find(|(unit, _)| bytes != 0 && bytes.is_multiple_of(*unit)) {
         Some((unit, name)) => format!("{}{name}", bytes / unit),
         None => bytes.to_string(),
     }
@@ -178,12 +165,8 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
 }
 
 fn write_synced(temporary: &Path, text: &[u8], old: &Path, permissions: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(permissions)
-        .open(temporary)?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(permissions).open(temporary)?;
     if let Ok(metadata) = fs::metadata(old) {
         file.set_permissions(metadata.permissions())?;
     }

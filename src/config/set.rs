@@ -66,10 +66,7 @@ impl Config {
         let mut values = self.values.clone();
         for ((index, flag, spelled), (_, value)) in rows.iter().zip(pairs) {
             let name = spelled.as_bytes();
-            let failed = |error| SetError::Failed {
-                name,
-                reason: SetFailure::Value(error),
-            };
+            let failed = |error| SetError::Failed { name, reason: SetFailure::Value(error) };
             let value = flag.parse(&[value.to_vec()], &values[*index]).map_err(failed)?;
             if let Some(why) = flag.refusal(&value) {
                 return Err(failed(ValueError::Refused(why)));
@@ -95,10 +92,7 @@ fn find_rows<'a>(pairs: &[(&'a [u8], &'a [u8])]) -> Result<Vec<Row>, SetError<'a
         let reason = match flag.change {
             Change::Immutable => Some(SetFailure::Immutable),
             Change::Protected => Some(SetFailure::Protected),
-            Change::Live => rows
-                .iter()
-                .any(|other| other.2 == spelled)
-                .then_some(SetFailure::Duplicate),
+            Change::Live => rows.iter().any(|other| other.2 == spelled).then_some(SetFailure::Duplicate),
         };
         if let Some(reason) = reason {
             return Err(SetError::Failed { name, reason });

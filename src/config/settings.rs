@@ -109,27 +109,17 @@ impl Config {
     }
 
     fn bytes(&self, name: &str) -> u64 {
-        let Value::Bytes(bytes) = *self.value(name) else {
-            unreachable!("{name} is a memory value")
-        };
+        let Value::Bytes(bytes) = *self.value(name) else { unreachable!("{name} is a memory value") };
         bytes
     }
 
     fn bind_addresses(&self) -> Vec<BindAddress> {
-        let Value::Words(words) = self.value("bind") else {
-            unreachable!("bind is a list of words")
-        };
+        let Value::Words(words) = self.value("bind") else { unreachable!("bind is a list of words") };
         let address = |word: &Vec<u8>| {
             let text = String::from_utf8_lossy(word);
             match text.strip_prefix('-') {
-                Some(address) => BindAddress {
-                    address: address.to_owned(),
-                    is_optional: true,
-                },
-                None => BindAddress {
-                    address: text.into_owned(),
-                    is_optional: false,
-                },
+                Some(address) => BindAddress { address: address.to_owned(), is_optional: true },
+                None => BindAddress { address: text.into_owned(), is_optional: false },
             }
         };
         words.iter().map(address).collect()
@@ -139,11 +129,7 @@ impl Config {
         let Value::OutputLimits([normal, replica, pubsub]) = *self.value("client-output-buffer-limit") else {
             unreachable!("the row's kind is output limits")
         };
-        OutputLimits {
-            normal,
-            replica,
-            pubsub,
-        }
+        OutputLimits { normal, replica, pubsub }
     }
 
     fn log_level(&self) -> LogLevel {

@@ -204,10 +204,7 @@ fn parse_bool(word: &[u8]) -> Result<Value, ValueError> {
 fn parse_integer(word: &[u8], min: i64, max: i64) -> Result<Value, ValueError> {
     let number = strict_integer(word).ok_or(ValueError::NotInteger)?;
     if !(min..=max).contains(&number) {
-        return Err(ValueError::OutOfRange {
-            min,
-            max: max.max(0).unsigned_abs(),
-        });
+        return Err(ValueError::OutOfRange { min, max: max.max(0).unsigned_abs() });
     }
     Ok(Value::Integer(number))
 }
@@ -245,9 +242,9 @@ pub(super) fn memory_bytes(word: &[u8]) -> Option<u64> {
         b"gb" => 1 << 30,
         _ => return None,
     };
-    let number = word[..digits].iter().fold(0u64, |number, digit| {
-        number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
-    });
+    let number = word[..digits]
+        .iter()
+        .fold(0u64, |number, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
     Some(number.saturating_mul(unit))
 }
 
@@ -261,9 +258,7 @@ fn parse_memory_or_percent(word: &[u8]) -> Result<Value, ValueError> {
             Err(_) => Err(ValueError::NotMemoryOrPercent),
         };
     }
-    memory_bytes(word)
-        .map(Value::Bytes)
-        .ok_or(ValueError::NotMemoryOrPercent)
+    memory_bytes(word).map(Value::Bytes).ok_or(ValueError::NotMemoryOrPercent)
 }
 
 fn parse_octal(word: &[u8], max: i64) -> Result<Value, ValueError> {
@@ -290,11 +285,7 @@ fn parse_file_name(name: &'static str, word: &[u8], emptiness: Emptiness) -> Res
         return Err(ValueError::EmptyName(name));
     }
     if word.contains(&b'/') {
-        let what = if name.ends_with("dirname") {
-            "dirname"
-        } else {
-            "filename"
-        };
+        let what = if name.ends_with("dirname") { "dirname" } else { "filename" };
         return Err(ValueError::NotPlainName { name, what });
     }
     Ok(Value::Text(word.to_vec()))
@@ -303,9 +294,7 @@ fn parse_file_name(name: &'static str, word: &[u8], emptiness: Emptiness) -> Res
 /// Resolves the path against the present directory, so that it means the same whatever the process does
 /// later.
 fn parse_directory(word: &[u8], current: &Value) -> Result<Value, ValueError> {
-    let Value::Text(current) = current else {
-        unreachable!("a directory is a text")
-    };
+    let Value::Text(current) = current else { unreachable!("a directory is a text") };
     let path = Path::new(OsStr::from_bytes(current)).join(OsStr::from_bytes(word));
     let path = path.canonicalize().map_err(ValueError::Directory)?;
     if !path.is_dir() {
@@ -319,25 +308,15 @@ fn parse_host_name(word: &[u8]) -> Result<Value, ValueError> {
     if word.len() > NAME_BYTES_MAX {
         return Err(ValueError::LongHostName);
     }
-    if !word
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(byte))
-    {
+    if !word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(byte)) {
         return Err(ValueError::BadHostName);
     }
     Ok(Value::Text(word.to_vec()))
 }
 
 fn parse_title(word: &[u8]) -> Result<Value, ValueError> {
-    const VARIABLES: [&[u8]; 7] = [
-        b"title",
-        b"listen-addr",
-        b"server-mode",
-        b"port",
-        b"tls-port",
-        b"unixsocket",
-        b"config-file",
-    ];
+    const VARIABLES: [&[u8]; 7] =
+        [b"title", b"listen-addr", b"server-mode", b"port", b"tls-port", b"unixsocket", b"config-file"];
     let mut variables = word.split(|&byte| byte == b'{').skip(1);
     let is_known = |part: &[u8]| {
         let end = part.iter().position(|&byte| byte == b'}');

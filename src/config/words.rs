@@ -8,11 +8,7 @@
 pub(super) fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     // A zero byte ends a line, as it does in C.
-    let mut rest = line
-        .split(|&byte| byte == 0)
-        .next()
-        .unwrap_or_default()
-        .trim_ascii_start();
+    let mut rest = line.split(|&byte| byte == 0).next().unwrap_or_default().trim_ascii_start();
     while !rest.is_empty() {
         let (word, after) = take_word(rest)?;
         words.push(word);

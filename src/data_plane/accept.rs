@@ -74,7 +74,10 @@ impl Core {
         }
         match -completion.result {
             libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS => {
-                tracing::warn!("cannot accept a client: {}", std::io::Error::from_raw_os_error(-completion.result));
+                tracing::warn!(
+                    "cannot accept a client: {}",
+                    std::io::Error::from_raw_os_error(-completion.result)
+                );
                 self.listeners[index].resume_at = Some(Instant::now() + ACCEPT_PAUSE);
             }
             _ => self.arm_listener(index),
@@ -125,7 +128,14 @@ impl Core {
         let nobody = u32::MAX;
         self.mesh.ask(
             core,
-            Question { connection: nobody, generation: nobody, sequence: 0, asker: 0, subject, answer: Vec::new() },
+            Question {
+                connection: nobody,
+                generation: nobody,
+                sequence: 0,
+                asker: 0,
+                subject,
+                answer: Vec::new(),
+            },
         );
     }
 

@@ -102,7 +102,8 @@ impl Core {
         }
         if how.save == Some(true) {
             tracing::warn!("SHUTDOWN SAVE refused: there is nothing yet that could save");
-            return self.answer_with(index, |reply| reply.error(b"ERR Errors trying to SHUTDOWN. Check logs."));
+            return self
+                .answer_with(index, |reply| reply.error(b"ERR Errors trying to SHUTDOWN. Check logs."));
         }
         tracing::info!("User requested shutdown...");
         self.connections.at(index).stalled = true;

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::commands::{Command, Next, Run, SessionCall, Spread, resolve};
 use crate::cluster::slot_of;
+use crate::commands::{Command, Next, Run, SessionCall, Spread, resolve};
 use crate::data_plane::connection::{Closing, Connection, TurnReply};
 use crate::data_plane::core::{Core, Segment};
 use crate::data_plane::inbox::Inbox;
@@ -168,8 +168,20 @@ impl Core {
 
     #[inline]
     fn run_local(&mut self, planned: &Planned, command: &'static Command) {
-        let Core { ring, held, feeding, scratch, spans, shard, connections, turn, out, segments, spare_orders, .. } =
-            self;
+        let Core {
+            ring,
+            held,
+            feeding,
+            scratch,
+            spans,
+            shard,
+            connections,
+            turn,
+            out,
+            segments,
+            spare_orders,
+            ..
+        } = self;
         let bytes = planned.source.bytes(ring, held, feeding, scratch);
         let args = Args::new(bytes, planned.spans(spans), planned.source.blocks(feeding));
         let connection = connections.at(planned.connection);
@@ -181,7 +193,9 @@ impl Core {
     }
 
     fn send_remote(&mut self, planned: &Planned, command: &'static Command, owner: u16) {
-        let Core { ring, held, feeding, scratch, spans, mesh, connections, spare_orders, bridge, shard, .. } = self;
+        let Core {
+            ring, held, feeding, scratch, spans, mesh, connections, spare_orders, bridge, shard, ..
+        } = self;
         let bytes = planned.source.bytes(ring, held, feeding, scratch);
         let args = Args::new(bytes, planned.spans(spans), planned.source.blocks(feeding));
         let connection = connections.at(planned.connection);
@@ -193,7 +207,9 @@ impl Core {
     }
 
     fn run_session(&mut self, planned: &Planned, command: &'static Command) {
-        let Core { ring, held, feeding, scratch, spans, connections, turn, out, segments, spare_orders, .. } = self;
+        let Core {
+            ring, held, feeding, scratch, spans, connections, turn, out, segments, spare_orders, ..
+        } = self;
         let bytes = planned.source.bytes(ring, held, feeding, scratch);
         let args = Args::new(bytes, planned.spans(spans), planned.source.blocks(feeding));
         let Run::Session(handler) = command.run else {
@@ -205,8 +221,12 @@ impl Core {
         // The handler writes aside: it changes the session that knows where the reply has to go.
         let mut reply = Out::default();
         let resp = connection.session.caller.resp;
-        let mut call =
-            SessionCall { args, caller: &mut connection.session.caller, reply: Reply::new(&mut reply, resp), turn };
+        let mut call = SessionCall {
+            args,
+            caller: &mut connection.session.caller,
+            reply: Reply::new(&mut reply, resp),
+            turn,
+        };
         match handler(&mut call) {
             Ok(then) => next = then,
             Err(error) => {
@@ -261,7 +281,9 @@ impl Core {
     }
 
     fn run_parts(&mut self, planned: &Planned, command: &'static Command, parts: Vec<(u16, Vec<Span>)>) {
-        let Core { ring, held, feeding, scratch, shard, connections, mesh, turn, hasher, spare_orders, .. } = self;
+        let Core {
+            ring, held, feeding, scratch, shard, connections, mesh, turn, hasher, spare_orders, ..
+        } = self;
         let bytes = planned.source.bytes(ring, held, feeding, scratch);
         let connection = connections.at(planned.connection);
         let (Spread::Split(merge) | Spread::Every(merge)) = command.spread else {
@@ -281,7 +303,9 @@ impl Core {
                     shard.execute(&request, turn, &mut reply);
                     own = Some(reply);
                 }
-                false => mesh.batch(*owner).push(&request, planned.connection, connection.generation, sequence),
+                false => {
+                    mesh.batch(*owner).push(&request, planned.connection, connection.generation, sequence)
+                }
             }
         }
         connection.stalled = true;
@@ -353,7 +377,12 @@ impl Planned {
 }
 
 #[inline]
-fn request<'a>(command: &'static Command, args: Args<'a>, key: Key<'a>, connection: &Connection) -> Request<'a> {
+fn request<'a>(
+    command: &'static Command,
+    args: Args<'a>,
+    key: Key<'a>,
+    connection: &Connection,
+) -> Request<'a> {
     let caller = &connection.session.caller;
     Request { command, args, key, database: caller.database, resp: caller.resp, no_touch: caller.no_touch }
 }

@@ -89,7 +89,11 @@ impl Core {
         let connection = self.connections.at(index);
         let kept = connection.inbox.as_ref().map_or(0, |inbox| inbox.kept_bytes()) as u64;
         if kept > limit {
-            tracing::warn!(client = connection.session.caller.id, kept, "client closed: its request is too large");
+            tracing::warn!(
+                client = connection.session.caller.id,
+                kept,
+                "client closed: its request is too large"
+            );
             connection.inbox = None;
             self.shut(index);
         }

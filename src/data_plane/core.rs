@@ -69,6 +69,8 @@ pub struct Core {
     /// When to look at idle clients and soft limits again.
     pub next_tick: Option<Instant>,
     pub next_adopter: u16,
+    /// When something last happened; kept only while `spin-us` is set.
+    pub worked_at: Option<Instant>,
 }
 
 /// One stretch of replies in the arena.
@@ -97,7 +99,11 @@ impl Core {
             ring: Ring::new(Kernel)?,
             shard: parts.shard,
             connections: Connections::default(),
-            listeners: parts.listeners.into_iter().map(|(socket, unix)| Listener::new(socket, unix)).collect(),
+            listeners: parts
+                .listeners
+                .into_iter()
+                .map(|(socket, unix)| Listener::new(socket, unix))
+                .collect(),
             mesh: parts.mesh,
             bridge: parts.bridge,
             settings,
@@ -118,6 +124,7 @@ impl Core {
             spare_orders: Vec::new(),
             next_tick: None,
             next_adopter: 0,
+            worked_at: None,
         })
     }
 
@@ -141,25 +148,40 @@ impl Core {
         self.send_replies(wait);
         self.mesh.wake_up();
         self.turn.now_us = now_us();
+        let mut worked = !self.backlog.is_empty();
         while let Some(completion) = self.backlog.pop_front() {
             self.complete(completion);
         }
         self.finish_batch();
         self.ring.publish_buffers();
-        self.read_messages();
+        worked |= self.read_messages();
+        if worked && self.settings.spin_us > 0 {
+            self.worked_at = Some(Instant::now());
+        }
         self.resume();
         self.tick();
     }
 
     /// Whether there is nothing left to do, and until when.
     fn wait(&mut self) -> Wait {
-        if !self.resumable.is_empty() || !self.backlog.is_empty() || !self.mesh.fall_asleep() {
+        let has_work = !self.resumable.is_empty() || !self.backlog.is_empty();
+        if has_work || self.is_spinning() || !self.mesh.fall_asleep() {
             return Wait::No;
         }
         match self.next_deadline() {
             None => Wait::Forever,
             Some(deadline) => Wait::Until(deadline.saturating_duration_since(Instant::now())),
         }
+    }
+
+    /// Whether to look again rather than sleep: for `spin-us` after something happened.
+    fn is_spinning(&mut self) -> bool {
+        let spin = Duration::from_micros(u64::from(self.settings.spin_us));
+        let spins = self.worked_at.is_some_and(|at| at.elapsed() < spin);
+        if !spins {
+            self.worked_at = None;
+        }
+        spins
     }
 
     fn next_deadline(&self) -> Option<Instant> {

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use crate::bridge::Bridge;
 use crate::bridge::counters::{Counter, Counters, sum};
 use crate::commands::info::{
-    AllocatorFacts, ClientsFacts, CpuFacts, DatabaseFacts, InfoFacts, MemoryFacts, PersistenceFacts, ReplicationFacts,
-    ServerFacts, StatsFacts,
+    AllocatorFacts, ClientsFacts, CpuFacts, DatabaseFacts, InfoFacts, MemoryFacts, PersistenceFacts,
+    ReplicationFacts, ServerFacts, StatsFacts,
 };
 use crate::config::Settings;
 use crate::sys::{host, memory};

@@ -295,7 +295,9 @@ impl Mesh {
 
     /// Keeps an emptied batch for later.
     pub fn recycle(&mut self, mut batch: Box<Batch>) {
-        if self.spare.len() < SPARE_BATCHES && batch.bytes.capacity() + batch.replies.bytes.capacity() < SPARE_BATCH_BYTES {
+        if self.spare.len() < SPARE_BATCHES
+            && batch.bytes.capacity() + batch.replies.bytes.capacity() < SPARE_BATCH_BYTES
+        {
             batch.clear();
             self.spare.push(batch);
         }

@@ -1,7 +1,7 @@
 //! From received bytes to planned requests.
 
-use crate::commands::{Keys, Run, Spread, resolve};
 use crate::cluster::slot_of;
+use crate::commands::{Keys, Run, Spread, resolve};
 use crate::data_plane::batch::{BATCH_REQUESTS, Planned, Route, Source};
 use crate::data_plane::connection::Closing;
 use crate::data_plane::core::Core;
@@ -36,7 +36,8 @@ impl Core {
         };
         connection.receiving = completion.more;
         connection.active_at_s = (self.turn.now_us / 1_000_000) as u32;
-        let goes_on = completion.result > 0 || [-libc::ENOBUFS, -libc::ECANCELED].contains(&completion.result);
+        let goes_on =
+            completion.result > 0 || [-libc::ENOBUFS, -libc::ECANCELED].contains(&completion.result);
         if connection.closing == Closing::Shut || !goes_on {
             let is_end = completion.result == 0 && connection.closing != Closing::Shut;
             self.ring_give_back(completion);
@@ -114,7 +115,8 @@ impl Core {
         let connection = self.connections.at(index);
         if let Some(inbox) = &mut connection.inbox {
             inbox.append(bytes);
-            let stop_reading = connection.stalled && inbox.kept_bytes() > STALLED_BYTES_MAX && connection.receiving;
+            let stop_reading =
+                connection.stalled && inbox.kept_bytes() > STALLED_BYTES_MAX && connection.receiving;
             if stop_reading {
                 let token = self.connections.token(Operation::Receive, index);
                 self.ring.cancel(token);
@@ -124,7 +126,9 @@ impl Core {
         }
         if connection.closing == Closing::No {
             match connection.stalled {
-                true => connection.inbox = Some(Box::new(Inbox::new(bytes, Progress::default(), [].into_iter()))),
+                true => {
+                    connection.inbox = Some(Box::new(Inbox::new(bytes, Progress::default(), [].into_iter())))
+                }
                 false => self.feed_chunk(index, chunk),
             }
         }
@@ -152,7 +156,9 @@ impl Core {
 
     /// Parses what a connection's inbox holds.
     pub(super) fn feed_inbox(&mut self, index: u32) {
-        let Some(inbox) = self.connections.find_at(index).filter(|it| it.may_run()).and_then(|it| it.inbox.take()) else {
+        let Some(inbox) =
+            self.connections.find_at(index).filter(|it| it.may_run()).and_then(|it| it.inbox.take())
+        else {
             return;
         };
         let spare = std::mem::replace(&mut self.feeding, inbox);
@@ -163,7 +169,8 @@ impl Core {
             let mut progress = self.feeding.progress;
             let first_span = self.spans.len();
             self.spans.append(&mut self.feeding.spans);
-            let (stop, begin, request_span) = self.parse_from(index, Source::Inbox, &mut progress, first_span);
+            let (stop, begin, request_span) =
+                self.parse_from(index, Source::Inbox, &mut progress, first_span);
             self.run_batch();
             self.feeding.spans.extend_from_slice(&self.spans[request_span..]);
             self.spans.truncate(first_span);

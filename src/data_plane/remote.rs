@@ -13,12 +13,15 @@ use crate::shard::Request;
 const MESSAGES_PER_PEER: usize = 64;
 
 impl Core {
-    pub(super) fn read_messages(&mut self) {
+    /// Deals with what other cores have sent; tells whether there was anything.
+    pub(super) fn read_messages(&mut self) -> bool {
+        let mut any = false;
         for shard in self.mesh.others() {
             for _ in 0..MESSAGES_PER_PEER {
                 let Some(message) = self.mesh.receive(shard) else {
                     break;
                 };
+                any = true;
                 match message {
                     Message::Requests(batch) => self.run_remote(shard, batch),
                     Message::Replies(batch) => self.take_replies(batch),
@@ -27,6 +30,7 @@ impl Core {
                 }
             }
         }
+        any
     }
 
     /// Runs a batch of another core and returns it with the replies.
@@ -92,7 +96,12 @@ impl Core {
         let (request, remote) = (batch.request(index), &batch.requests[index]);
         let owner = self.shard.slots.owner(slot_of(request.key.bytes));
         if owner != self.shard.index {
-            return self.mesh.batch(owner).push(&request, remote.connection, remote.generation, remote.sequence);
+            return self.mesh.batch(owner).push(
+                &request,
+                remote.connection,
+                remote.generation,
+                remote.sequence,
+            );
         }
         let mut reply = Out::default();
         self.shard.execute(&request, &self.turn, &mut reply);

@@ -13,7 +13,9 @@ impl Core {
         }
         let mut completions = self.ring.turn(&self.out.bytes, &self.sends, wait);
         // First, for these point into the arena.
-        for completion in completions.iter().filter(|completion| completion.token.operation == Operation::Send) {
+        for completion in
+            completions.iter().filter(|completion| completion.token.operation == Operation::Send)
+        {
             self.unsent(completion);
         }
         self.count_sent(segments.len());
@@ -56,7 +58,9 @@ impl Core {
                     return;
                 }
                 start = self.out.bytes.len() as u32;
-                own.for_each(|part| self.out.bytes.extend_from_within(part.start as usize..part.end as usize));
+                own.for_each(|part| {
+                    self.out.bytes.extend_from_within(part.start as usize..part.end as usize)
+                });
                 end = self.out.bytes.len() as u32;
             }
         }
@@ -103,7 +107,10 @@ impl Core {
             return self.shut(token.index);
         }
         let sent = completion.result.max(0) as u32;
-        connection.outbox.get_or_insert_default().push_copy(&self.out.bytes[(start + sent) as usize..end as usize]);
+        connection
+            .outbox
+            .get_or_insert_default()
+            .push_copy(&self.out.bytes[(start + sent) as usize..end as usize]);
         self.send_outbox(token.index);
     }
 
@@ -136,7 +143,8 @@ impl Core {
         };
         let outbox = connection.outbox.as_mut().expect("it lives as long as its send");
         outbox.finish_send(parts, completion.result.max(0) as usize);
-        if connection.closing == Closing::Shut || (completion.result < 0 && completion.result != -libc::EINTR) {
+        if connection.closing == Closing::Shut || (completion.result < 0 && completion.result != -libc::EINTR)
+        {
             return self.shut(token.index);
         }
         if connection.outbox.as_ref().is_some_and(|outbox| outbox.is_empty()) {

@@ -6,6 +6,7 @@ use crate::keyspace::SLOT_COUNT;
 use crate::keyspace::entry::slab::Slabs;
 use crate::keyspace::entry::{Draft, Entry, EntryRef, Payload};
 use crate::keyspace::key::{Hasher, Key};
+use crate::keyspace::schedule::Schedule;
 use crate::keyspace::table::SlotTable;
 use crate::keyspace::table::segment::Spot;
 
@@ -19,10 +20,13 @@ pub struct Database {
     pub(super) tables: Box<[SlotTable; SLOT_COUNT]>,
     pub(super) slabs: Slabs,
     pub(super) tally: Tally,
+    /// When to look for expired keys; made with the first deadline.
+    pub(super) schedule: Option<Box<Schedule>>,
     /// Keys in each run of slots.
     pub(super) runs: [u32; RUN_COUNT],
     /// The next slot that `free_some` looks at.
     freed_slots: usize,
+    pub(super) hasher: Hasher,
 }
 
 /// Sums over entries and blocks.
@@ -50,7 +54,13 @@ pub enum Deadline {
 
 /// What is to be done to one key.
 pub enum Edit<'a> {
-    Write { payload: Payload<'a>, raw: bool, deadline: Deadline, recency: u32, walk: u16 },
+    Write {
+        payload: Payload<'a>,
+        raw: bool,
+        deadline: Deadline,
+        recency: u32,
+        walk: u16,
+    },
     Deadline(Option<u64>),
     /// Changes inline bytes where they are; the encoding becomes `raw`.
     Bytes(&'a mut dyn FnMut(&mut [u8])),
@@ -66,6 +76,24 @@ impl Tally {
         self.entry_bytes += entry.memory_bytes();
     }
 
+    /// Adds the sums of a moved slot.
+    pub fn put_in(&mut self, other: &Tally) {
+        self.key_count += other.key_count;
+        self.expiring_count += other.expiring_count;
+        self.owning_count += other.owning_count;
+        self.entry_bytes += other.entry_bytes;
+        self.block_bytes += other.block_bytes;
+    }
+
+    /// Takes the sums of a moved slot away.
+    pub fn take_away(&mut self, other: &Tally) {
+        self.key_count -= other.key_count;
+        self.expiring_count -= other.expiring_count;
+        self.owning_count -= other.owning_count;
+        self.entry_bytes -= other.entry_bytes;
+        self.block_bytes -= other.block_bytes;
+    }
+
     #[inline]
     pub fn subtract(&mut self, entry: EntryRef<'_>) {
         self.key_count -= 1;
@@ -76,21 +104,24 @@ impl Tally {
 }
 
 impl Database {
-    pub fn new() -> Self {
+    pub fn new(hasher: Hasher) -> Self {
         let tables: Vec<SlotTable> = (0..SLOT_COUNT).map(|_| SlotTable::EMPTY).collect();
         let tables = tables.into_boxed_slice().try_into();
         Database {
             tables: tables.unwrap_or_else(|_| unreachable!("as many tables as slots were made")),
             slabs: Slabs::new(),
             tally: Tally::default(),
+            schedule: None,
             runs: [0; RUN_COUNT],
             freed_slots: 0,
+            hasher,
         }
     }
 
     /// The memory of the entries and of the tables, including the array of tables.
     pub fn memory_bytes(&self) -> usize {
-        self.tally.entry_bytes + self.tally.block_bytes + size_of::<[SlotTable; SLOT_COUNT]>()
+        let schedule_bytes = self.schedule.as_ref().map_or(0, |_| Schedule::MEMORY_BYTES);
+        self.tally.entry_bytes + self.tally.block_bytes + size_of::<[SlotTable; SLOT_COUNT]>() + schedule_bytes
     }
 
     #[inline]
@@ -119,12 +150,12 @@ impl Database {
     }
 
     /// Does what `edit` says and tells whether the key was there before. Removing or altering an absent key does nothing.
-    pub fn apply(&mut self, key: &Key<'_>, edit: Edit<'_>, hasher: &Hasher) -> bool {
+    pub fn apply(&mut self, key: &Key<'_>, edit: Edit<'_>) -> bool {
         let spot = self.table(key.slot).segment(key.hash).find(key.hash, key.bytes);
         match (spot, edit) {
             (None, Edit::Write { payload, raw, deadline, recency, walk }) => {
                 let deadline_ms = deadline.resolve(None);
-                self.insert(key, Draft { key: key.bytes, deadline_ms, payload, raw, recency, walk }, hasher);
+                self.insert(key, Draft { key: key.bytes, deadline_ms, payload, raw, recency, walk });
             }
             (None, Edit::Deadline(_) | Edit::Bytes(_) | Edit::Remove) => {}
             (Some(spot), Edit::Write { payload, raw, deadline, recency, walk }) => {
@@ -143,35 +174,51 @@ impl Database {
                 }
                 entry
             }),
-            (Some(spot), Edit::Remove) => self.remove(key, spot, hasher),
+            (Some(spot), Edit::Remove) => self.remove(key, spot),
         }
         spot.is_some()
     }
 
-    fn insert(&mut self, key: &Key<'_>, draft: Draft<'_>, hasher: &Hasher) {
+    #[inline]
+    pub(super) fn schedule_mut(&mut self) -> &mut Schedule {
+        schedule_of(&mut self.schedule)
+    }
+
+    fn insert(&mut self, key: &Key<'_>, draft: Draft<'_>) {
         let entry = Entry::create(&mut self.slabs, draft);
         self.tally.add(entry.view());
+        if let Some(deadline_ms) = entry.view().deadline_ms() {
+            self.schedule_mut().add(key.slot, deadline_ms);
+        }
         self.runs[usize::from(key.slot) / RUN_SLOTS % RUN_COUNT] += 1;
         let table = &mut self.tables[usize::from(key.slot) % SLOT_COUNT];
-        table.insert(key.hash, entry, hasher, &mut self.tally.block_bytes);
+        table.insert(key.hash, entry, &self.hasher, &mut self.tally.block_bytes);
     }
 
     #[inline]
     fn alter(&mut self, key: &Key<'_>, spot: Spot, change: impl FnOnce(Entry, &mut Slabs) -> Entry) {
         let segment = self.tables[usize::from(key.slot) % SLOT_COUNT].segment_mut(key.hash);
         segment.replace_with(spot, |entry| {
+            let former_ms = entry.view().deadline_ms();
             self.tally.subtract(entry.view());
             let entry = change(entry, &mut self.slabs);
             self.tally.add(entry.view());
+            let deadline_ms = entry.view().deadline_ms();
+            if former_ms != deadline_ms {
+                schedule_of(&mut self.schedule).exchange(key.slot, former_ms, deadline_ms);
+            }
             entry
         });
     }
 
-    fn remove(&mut self, key: &Key<'_>, spot: Spot, hasher: &Hasher) {
+    fn remove(&mut self, key: &Key<'_>, spot: Spot) {
         let table = &mut self.tables[usize::from(key.slot) % SLOT_COUNT];
         let entry = table.segment_mut(key.hash).remove(spot);
-        table.settle_removal(key.hash, hasher, &mut self.tally.block_bytes);
+        table.settle_removal(key.hash, &self.hasher, &mut self.tally.block_bytes);
         self.tally.subtract(entry.view());
+        if entry.view().has_deadline() {
+            self.schedule_mut().remove(key.slot);
+        }
         self.runs[usize::from(key.slot) / RUN_SLOTS % RUN_COUNT] -= 1;
         entry.free(&mut self.slabs);
     }
@@ -214,6 +261,11 @@ impl Database {
         let freed = self.slabs.free_some(budget.div_ceil(SLAB_WORK));
         budget.saturating_sub(freed * SLAB_WORK)
     }
+}
+
+#[inline]
+fn schedule_of(schedule: &mut Option<Box<Schedule>>) -> &mut Schedule {
+    schedule.get_or_insert_with(|| Box::new(Schedule::new()))
 }
 
 impl Drop for Database {

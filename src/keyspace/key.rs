@@ -24,7 +24,12 @@ impl Hasher {
 
     /// A hasher that gives the same hashes for the same `seed`.
     pub fn seeded(seed: u64) -> Self {
-        Hasher(RandomState::with_seeds(seed, seed.rotate_left(17) ^ 0x5851_f42d_4c95_7f2d, !seed, 0x1405_7b7e))
+        Hasher(RandomState::with_seeds(
+            seed,
+            seed.rotate_left(17) ^ 0x5851_f42d_4c95_7f2d,
+            !seed,
+            0x1405_7b7e,
+        ))
     }
 
     /// `bytes` in `slot`, with its hash.

@@ -16,9 +16,13 @@
 mod changes;
 mod database;
 mod entry;
+mod expiry;
 mod key;
 mod memory;
+mod moves;
 mod recency;
+mod scan;
+mod schedule;
 mod table;
 mod value;
 
@@ -32,9 +36,12 @@ use database::{Database, Edit};
 pub use database::{Deadline, Tally};
 use entry::Payload;
 pub use entry::{DEADLINE_MS_MAX, EntryRef};
+use expiry::DueKeys;
 pub use key::{Hasher, Key};
+pub use moves::MovedSlot;
 pub use recency::Recency;
-use table::prefetch;
+pub use scan::{cursor_slot, slot_cursor};
+use table::{prefetch, prefetch_entry_lines};
 pub use value::{Encoding, Kind, LARGE_BYTES_MIN, Value, ValueRef, exact_integer};
 
 /// How many slots the keys are spread over.
@@ -53,6 +60,7 @@ pub struct Keyspace {
     random: u64,
     /// Where a value is put together that changes its size.
     scratch: Vec<u8>,
+    due_keys: DueKeys,
 }
 
 impl Keyspace {
@@ -67,6 +75,7 @@ impl Keyspace {
             changes: Changes::new(database_count),
             graveyard: Vec::new(),
             scratch: Vec::new(),
+            due_keys: DueKeys::default(),
         }
     }
 
@@ -95,7 +104,10 @@ impl Keyspace {
     #[inline]
     pub fn prefetch_group(&self, database: usize, key: &Key<'_>) {
         if let Some(data) = &self.databases[database] {
-            prefetch(data.table(key.slot).segment(key.hash).home_address(key.hash).cast());
+            let group = data.table(key.slot).segment(key.hash).home_address(key.hash);
+            prefetch(group.cast());
+            // About one entry in six overflowed into the next group.
+            prefetch(group.wrapping_add(1).cast());
         }
     }
 
@@ -106,10 +118,7 @@ impl Keyspace {
             return;
         };
         if let Some(address) = data.table(key.slot).segment(key.hash).likely_address(key.hash) {
-            let line = std::ptr::without_provenance::<u8>(address);
-            prefetch(line);
-            // Most entries reach into a second line.
-
+            prefetch_entry_lines(address);
         }
     }
 
@@ -168,7 +177,13 @@ impl Keyspace {
     }
 
     /// Changes the deadline of a key, or takes it away, and tells whether the key is there.
-    pub fn set_deadline(&mut self, database: usize, key: &Key<'_>, deadline_ms: Option<u64>, now_ms: u64) -> bool {
+    pub fn set_deadline(
+        &mut self,
+        database: usize,
+        key: &Key<'_>,
+        deadline_ms: Option<u64>,
+        now_ms: u64,
+    ) -> bool {
         self.remove_expired(database, key, now_ms);
         self.change(database, key, Cause::Deadline, Edit::Deadline(deadline_ms))
     }
@@ -298,10 +313,10 @@ impl Keyspace {
         let creates = matches!(edit, Edit::Write { .. });
         let data = match &mut self.databases[database] {
             Some(data) => data,
-            None if creates => self.databases[database].insert(Box::new(Database::new())),
+            None if creates => self.databases[database].insert(Box::new(Database::new(self.hasher.clone()))),
             None => return false,
         };
-        let existed = data.apply(key, edit, &self.hasher);
+        let existed = data.apply(key, edit);
         if existed || creates {
             self.changes.report(database, key, cause);
         }

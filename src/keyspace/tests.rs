@@ -195,3 +195,110 @@ fn a_flushed_database_is_freed_in_slices() {
     assert!(slices > 10, "{slices}");
     assert!(value(keyspace, b"key:1").is_none());
 }
+
+/// Loads `count` keys with a deadline each, spread over all slots or all in one.
+fn load_expiring(keyspace: &mut Keyspace, count: u64, slot_of: impl Fn(u64) -> u16, deadline: impl Fn(u64) -> u64) {
+    let hasher = keyspace.hasher().clone();
+    for number in 0..count {
+        let name = format!("key:{number}");
+        let key = hasher.key(name.as_bytes(), slot_of(number));
+        keyspace.set(0, &key, Value::Int(1), Deadline::At(deadline(number)), Cause::Set, NOW);
+    }
+}
+
+#[test]
+fn keys_due_together_are_removed_in_slices() {
+    for one_slot in [false, true] {
+        let keyspace = &mut keyspace();
+        let slot_of = |number: u64| if one_slot { 9 } else { (number % SLOT_COUNT as u64) as u16 };
+        load_expiring(keyspace, 50_000, slot_of, |number| NOW + number % 1000);
+        assert!(keyspace.expire_due(NOW - 1, 1000) < 1000, "nothing is due");
+        assert_eq!(keyspace.len(0), 50_000);
+        let mut slices = 0;
+        while keyspace.expire_due(NOW + 1000, 1000) >= 1000 {
+            slices += 1;
+            keyspace.changes_mut().forget_notes();
+        }
+        assert!((50..2000).contains(&slices), "{slices}");
+        assert_eq!((keyspace.len(0), keyspace.expires_len(0)), (0, 0));
+    }
+}
+
+#[test]
+fn few_keys_expire_as_soon_as_they_are_due() {
+    let keyspace = &mut keyspace();
+    load_expiring(keyspace, 100, |number| (number % 10) as u16, |number| NOW + 1000 * (100 - number));
+    for second in 0..100 {
+        keyspace.expire_due(NOW + 1000 * second + 1, 100_000);
+        assert_eq!(keyspace.len(0) as u64, 100 - second);
+    }
+}
+
+#[test]
+fn an_early_deadline_among_many_late_ones_is_met_within_the_limit() {
+    let keyspace = &mut keyspace();
+    load_expiring(keyspace, 5000, |_| 9, |number| NOW + if number == 4000 { 5000 } else { 100_000_000 + number });
+    keyspace.expire_due(NOW + 5001, 100_000);
+    keyspace.expire_due(NOW + 5001 + schedule::LATE_MS_MAX, 100_000);
+    assert_eq!(keyspace.len(0), 4999);
+}
+
+#[test]
+fn a_scan_sees_what_is_there_throughout_while_tables_change() {
+    let keyspace = &mut keyspace();
+    let hasher = keyspace.hasher().clone();
+    for (kept, passing) in [(3000, 30_000), (30_000, 1000), (500, 100_000)] {
+        for number in 0..kept {
+            set(keyspace, format!("kept:{number}").as_bytes(), Value::Int(1));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        let (mut cursor, mut calls) = (0, 0);
+        loop {
+            cursor = keyspace.scan(0, cursor, 50, NOW, |entry| {
+                seen.insert(entry.key().to_vec());
+            });
+            // Grow fast, then shrink fast, so that segments split, shrink and collapse under the cursor.
+            for number in 0..passing / 10 {
+                let name = format!("passing:{}", (calls % 10) * (passing / 10) + number);
+                let key = hasher.key(name.as_bytes(), 3);
+                if calls / 10 % 2 == 0 {
+                    keyspace.set(0, &key, Value::Int(2), Deadline::Clear, Cause::Set, NOW);
+                } else {
+                    keyspace.remove(0, &key, Cause::Delete, NOW);
+                }
+            }
+            calls += 1;
+            if cursor == 0 {
+                break;
+            }
+        }
+        for number in 0..kept {
+            assert!(seen.contains(format!("kept:{number}").as_bytes()), "kept:{number}");
+        }
+        keyspace.flush(0);
+    }
+}
+
+#[test]
+fn random_keys_are_spread_evenly() {
+    let keyspace = &mut keyspace();
+    let hasher = keyspace.hasher().clone();
+    // One slot with most of the keys, others with one each.
+    for number in 0..1000u16 {
+        let name = number.to_string();
+        let slot = if number < 500 { 3 } else { number };
+        let key = hasher.key(name.as_bytes(), slot);
+        keyspace.set(0, &key, Value::Int(1), Deadline::Clear, Cause::Set, NOW);
+    }
+    let mut state = 1u64;
+    let mut counts = vec![0u32; 1000];
+    for _ in 0..100_000 {
+        let entry = keyspace.random_key(0, NOW, || {
+            state = state.wrapping_mul(0xd129_42f2_fb36_2a2d).wrapping_add(0x9e37_79b9_7f4a_7c15);
+            state
+        });
+        let name = String::from_utf8(entry.expect("there are keys").key().to_vec());
+        counts[name.expect("names are digits").parse::<usize>().expect("names are digits")] += 1;
+    }
+    assert!(counts.iter().all(|&count| (40..200).contains(&count)), "{counts:?}");
+}

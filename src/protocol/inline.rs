@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use crate::protocol::request::{LINE_BYTES_MAX, Parse, Progress, ProtocolError, Span};
+use crate::protocol::request::{LINE_BYTES_MAX, Parse, Progress, ProtocolError, Span, find_line_end};
 
 pub(super) fn parse(
     bytes: &[u8],
@@ -11,7 +11,7 @@ pub(super) fn parse(
     scratch: &mut Vec<u8>,
 ) -> Parse {
     let rest = &bytes[progress.position..];
-    let Some(end) = memchr(b'\n', rest) else {
+    let Some(end) = find_line_end(rest, b'\n') else {
         return match rest.len() > LINE_BYTES_MAX {
             true => Parse::Error(ProtocolError::TooBigInline),
             false => Parse::Incomplete,
@@ -19,10 +19,7 @@ pub(super) fn parse(
     };
     let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
     let first_span = spans.len();
-    let (start, decoded) = (
-        progress.position,
-        line.iter().any(|&b| matches!(b, b'"' | b'\'' | 0)),
-    );
+    let (start, decoded) = (progress.position, line.iter().any(|&b| matches!(b, b'"' | b'\'')));
     if !decoded {
         plain_words(line, start, spans);
     } else if split_words(line, scratch, spans).is_none() {
@@ -144,7 +141,5 @@ fn single_quoted(line: &[u8], mut at: usize, scratch: &mut Vec<u8>) -> Option<us
 }
 
 fn hex_digit(digit: u8) -> u8 {
-    (digit as char)
-        .to_digit(16)
-        .expect("checked to be a hexadecimal digit") as u8
+    (digit as char).to_digit(16).expect("checked to be a hexadecimal digit") as u8
 }

@@ -8,3 +8,6 @@ pub mod request;
 
 pub use reply::{Out, Reply, Resp};
 pub use request::{Args, Limits, Parse, Progress, ProtocolError, Span};
+
+#[cfg(test)]
+mod tests;

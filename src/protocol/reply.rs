@@ -33,10 +33,7 @@ impl Out {
 
     /// A place to come back to with `truncate`.
     pub fn mark(&self) -> Mark {
-        Mark {
-            bytes: self.bytes.len(),
-            shared: self.shared.len(),
-        }
+        Mark { bytes: self.bytes.len(), shared: self.shared.len() }
     }
 
     /// Drops all that was appended since `mark`.
@@ -95,10 +92,9 @@ impl<'a> Reply<'a> {
     /// `text` begins with its code, such as `ERR`; line breaks become spaces.
     pub fn error(&mut self, text: &[u8]) {
         self.out.bytes.push(b'-');
-        self.out.bytes.extend(
-            text.iter()
-                .map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }),
-        );
+        self.out
+            .bytes
+            .extend(text.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
         self.line_end();
     }
 
@@ -197,10 +193,7 @@ impl<'a> Reply<'a> {
     #[inline]
     fn header(&mut self, kind: u8, number: i64) {
         if (0..10).contains(&number) {
-            return self
-                .out
-                .bytes
-                .extend_from_slice(&[kind, b'0' + number as u8, b'\r', b'\n']);
+            return self.out.bytes.extend_from_slice(&[kind, b'0' + number as u8, b'\r', b'\n']);
         }
         let mut digits = [0; DECIMAL_BYTES_MAX];
         let digits = decimal(number, &mut digits);

@@ -9,7 +9,7 @@
 //! byte, the caller collects it in a block of its own and resumes behind it.
 
 use bytes::Bytes;
-use memchr::memchr;
+use memchr::memchr2;
 
 use crate::protocol::inline;
 
@@ -34,30 +34,17 @@ impl Span {
 
     pub fn new(start: usize, bytes: usize) -> Self {
         debug_assert!(start < Self::IN_BLOCK as usize && bytes <= u32::MAX as usize);
-        Span {
-            start: start as u32,
-            bytes: bytes as u32,
-        }
+        Span { start: start as u32, bytes: bytes as u32 }
     }
 
     /// An argument that is the block at `index`.
     pub fn block(index: usize) -> Self {
-        Span {
-            start: Self::IN_BLOCK,
-            bytes: index as u32,
-        }
+        Span { start: Self::IN_BLOCK, bytes: index as u32 }
     }
 
     /// The same argument in bytes that begin `offset` later.
     pub fn rebased(self, offset: usize) -> Self {
-        if self.start == Self::IN_BLOCK {
-            self
-        } else {
-            Span {
-                start: self.start - offset as u32,
-                ..self
-            }
-        }
+        if self.start == Self::IN_BLOCK { self } else { Span { start: self.start - offset as u32, ..self } }
     }
 }
 
@@ -98,10 +85,7 @@ impl<'a> Args<'a> {
 
     /// The arguments from `first` on: a request within a request.
     pub fn tail(&self, first: usize) -> Args<'a> {
-        Args {
-            spans: &self.spans[first..],
-            ..*self
-        }
+        Args { spans: &self.spans[first..], ..*self }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
@@ -118,10 +102,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            arguments_max: ARGUMENTS_MAX,
-            bulk_bytes_max: 512 * 1024 * 1024,
-        }
+        Limits { arguments_max: ARGUMENTS_MAX, bulk_bytes_max: 512 * 1024 * 1024 }
     }
 }
 
@@ -130,7 +111,9 @@ impl Default for Limits {
 pub struct Progress {
     /// The first byte not yet parsed.
     pub position: usize,
-    /// Arguments still to come; 0 before the header of a request was seen.
+    /// The header of the request was seen.
+    in_request: bool,
+    /// Arguments still to come.
     arguments_left: usize,
     /// The announced length of the bulk at `position`, plus one; 0 when its header has yet to be read.
     bulk_plus_one: usize,
@@ -139,10 +122,7 @@ pub struct Progress {
 impl Progress {
     /// The start of a request at `position`.
     pub fn at(position: usize) -> Self {
-        Progress {
-            position,
-            ..Progress::default()
-        }
+        Progress { position, ..Progress::default() }
     }
 
     /// Resumes behind a large bulk that was collected elsewhere, when its closing CRLF was taken as well.
@@ -152,20 +132,10 @@ impl Progress {
         self.arguments_left -= 1;
     }
 
-    /// Whether the request was begun and all its arguments were seen.
-    pub fn is_complete(&self) -> bool {
-        self.arguments_left == 0 && self.bulk_plus_one == 0
-    }
-
     /// The same progress in bytes that begin `offset` later.
     pub fn rebased(mut self, offset: usize) -> Self {
         self.position -= offset;
         self
-    }
-
-    /// Arguments that the request has yet to show.
-    pub fn arguments_left(&self) -> usize {
-        self.arguments_left
     }
 }
 
@@ -232,7 +202,7 @@ pub fn parse(
     spans: &mut Vec<Span>,
     scratch: &mut Vec<u8>,
 ) -> Parse {
-    if progress.arguments_left == 0 {
+    if !progress.in_request {
         match bytes.get(progress.position) {
             None => return Parse::Incomplete,
             Some(b'*') => {}
@@ -248,6 +218,7 @@ pub fn parse(
                 if count <= 0 {
                     return Parse::Nothing;
                 }
+                progress.in_request = true;
                 progress.arguments_left = count as usize;
             }
             Header::Number(count, _) if count <= ARGUMENTS_MAX => {
@@ -267,7 +238,7 @@ fn arguments(bytes: &[u8], progress: &mut Progress, limits: &Limits, spans: &mut
                 Some(b'$') => {}
                 // Redis looks for the end of the line before it looks at the first byte.
                 Some(&got) => {
-                    return match memchr(b'\r', &bytes[progress.position..]) {
+                    return match find_line_end(&bytes[progress.position..], b'\r') {
                         Some(end) if progress.position + end + 1 < bytes.len() => {
                             Parse::Error(ProtocolError::ExpectedDollar(got))
                         }
@@ -308,6 +279,7 @@ fn arguments(bytes: &[u8], progress: &mut Progress, limits: &Limits, spans: &mut
         progress.bulk_plus_one = 0;
         progress.arguments_left -= 1;
     }
+    progress.in_request = false;
     Parse::Request
 }
 
@@ -337,7 +309,7 @@ fn header(bytes: &[u8], start: usize) -> Header {
 
 #[cold]
 fn long_header(bytes: &[u8], start: usize) -> Header {
-    let Some(end) = bytes.get(start..).and_then(|rest| memchr(b'\r', rest)) else {
+    let Some(end) = bytes.get(start..).and_then(|rest| find_line_end(rest, b'\r')) else {
         return Header::Incomplete;
     };
     if start + end + 1 >= bytes.len() {
@@ -347,6 +319,11 @@ fn long_header(bytes: &[u8], start: usize) -> Header {
         Some(number) => Header::Number(number, start + end + 2),
         None => Header::Invalid,
     }
+}
+
+/// Finds the byte that ends a line. As in Redis, which searches C strings, nothing is found behind a NUL.
+pub(super) fn find_line_end(bytes: &[u8], end: u8) -> Option<usize> {
+    memchr2(end, 0, bytes).filter(|&index| bytes[index] == end)
 }
 
 /// A decimal integer exactly as Redis prints one: no plus sign, no leading zero, no space (`string2ll`).

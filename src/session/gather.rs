@@ -55,7 +55,8 @@ impl Gather {
                 self.error.get_or_insert_with(|| part.to_vec());
             }
             (Finish::Sum | Finish::KilledOne, [b':', digits @ .., b'\r', b'\n']) => {
-                self.sum += std::str::from_utf8(digits).ok().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+                self.sum +=
+                    std::str::from_utf8(digits).ok().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
             }
             (Finish::AllOk, _) => {}
             (_, other) => unreachable!("a part is an integer or an error, not {other:?}"),
@@ -87,7 +88,8 @@ impl Gather {
 fn sort_lines(text: &mut Vec<u8>) {
     let mut lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
     lines.sort_by_key(|line| {
-        let digits = line.iter().skip_while(|byte| !byte.is_ascii_digit()).take_while(|byte| byte.is_ascii_digit());
+        let digits =
+            line.iter().skip_while(|byte| !byte.is_ascii_digit()).take_while(|byte| byte.is_ascii_digit());
         digits.fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add((digit - b'0') as u64))
     });
     *text = lines.concat();

@@ -76,10 +76,8 @@ mod carry_less {
     fn reduce(word: u64) -> u64 {
         // SAFETY: these intrinsics need SSE2 and PCLMULQDQ, and this module is compiled only with both.
         unsafe {
-            let scaled = _mm_clmulepi64_si128::<0>(
-                _mm_cvtsi64_si128(word as i64),
-                _mm_cvtsi64_si128(QUOTIENT as i64),
-            );
+            let scaled =
+                _mm_clmulepi64_si128::<0>(_mm_cvtsi64_si128(word as i64), _mm_cvtsi64_si128(QUOTIENT as i64));
             let quotient = word ^ _mm_cvtsi128_si64(_mm_srli_si128::<8>(scaled)) as u64;
             let product = _mm_clmulepi64_si128::<0>(
                 _mm_cvtsi64_si128(quotient as i64),
@@ -134,9 +132,10 @@ mod sliced {
                 .zip(TABLES.iter().rev())
                 .fold(0, |sum, (&byte, table)| sum ^ table[usize::from(byte)]);
         }
-        chunks.remainder().iter().fold(crc, |crc, &byte| {
-            (crc << 8) ^ TABLES[0][usize::from((crc >> 8) as u8 ^ byte)]
-        })
+        chunks
+            .remainder()
+            .iter()
+            .fold(crc, |crc, &byte| (crc << 8) ^ TABLES[0][usize::from((crc >> 8) as u8 ^ byte)])
     }
 }
 

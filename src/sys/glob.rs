@@ -31,10 +31,7 @@ pub fn glob_match(pattern: &[u8], text: &[u8], case: Case) -> bool {
     while text_index < text.len() {
         if pattern.get(pattern_index) == Some(&b'*') {
             pattern_index += 1;
-            retry = Some(Retry {
-                pattern_index,
-                text_index,
-            });
+            retry = Some(Retry { pattern_index, text_index });
             continue;
         }
         if let Some(next_index) = match_one(pattern, pattern_index, text[text_index], case) {

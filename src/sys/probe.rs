@@ -14,7 +14,9 @@ const KERNEL_MIN: (u32, u32) = (6, 1);
 /// Why this host cannot run the server.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    #[error("Linux {0} is too old: Basalt needs 6.1 or newer (io_uring with DEFER_TASKRUN). Upgrade the kernel")]
+    #[error(
+        "Linux {0} is too old: Basalt needs 6.1 or newer (io_uring with DEFER_TASKRUN). Upgrade the kernel"
+    )]
     Kernel(String),
     #[error(
         "io_uring is not available ({0}). In a container, allow the system calls io_uring_setup, io_uring_enter and \

@@ -353,3 +353,6 @@ impl<E: Enter> Drop for Ring<E> {
         std::mem::forget(std::mem::take(&mut self.wake_count));
     }
 }
+
+#[cfg(test)]
+mod tests;

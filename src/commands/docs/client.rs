@@ -2,27 +2,15 @@
 
 use crate::commands::row::{Argument, ArgumentKind as Kind, Docs};
 
-pub const CLIENT: Docs = Docs::new(
-    "connection",
-    "2.4.0",
-    "Depends on subcommand.",
-    "Groups the commands about connections.",
-);
+pub const CLIENT: Docs =
+    Docs::new("connection", "2.4.0", "Depends on subcommand.", "Groups the commands about connections.");
 
-pub const CLIENT_ID: Docs = Docs::new(
-    "connection",
-    "5.0.0",
-    "O(1)",
-    "Gives the number of this connection, which no other ever has.",
-);
+pub const CLIENT_ID: Docs =
+    Docs::new("connection", "5.0.0", "O(1)", "Gives the number of this connection, which no other ever has.");
 
-pub const CLIENT_INFO: Docs = Docs::new(
-    "connection",
-    "6.2.0",
-    "O(1)",
-    "Describes this connection in one line.",
-)
-.tips(&["nondeterministic_output"]);
+pub const CLIENT_INFO: Docs =
+    Docs::new("connection", "6.2.0", "O(1)", "Describes this connection in one line.")
+        .tips(&["nondeterministic_output"]);
 
 pub const CLIENT_LIST: Docs = Docs::new(
     "connection",
@@ -34,10 +22,7 @@ pub const CLIENT_LIST: Docs = Docs::new(
     ("2.8.12", "Added unique client `id` field."),
     ("5.0.0", "Added optional `TYPE` filter."),
     ("6.0.0", "Added `user` field."),
-    (
-        "6.2.0",
-        "Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` filter.",
-    ),
+    ("6.2.0", "Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` filter."),
     ("7.0.0", "Added `resp`, `multi-mem`, `rbs` and `rbp` fields."),
     ("7.0.3", "Added `ssub` field."),
 ])
@@ -55,13 +40,10 @@ pub const CLIENT_LIST: Docs = Docs::new(
     .token("TYPE")
     .since("5.0.0")
     .optional(),
-    Argument::new(
-        "id",
-        Kind::Block(&[Argument::new("client-id", Kind::Integer).multiple()]),
-    )
-    .token("ID")
-    .since("6.2.0")
-    .optional(),
+    Argument::new("id", Kind::Block(&[Argument::new("client-id", Kind::Integer).multiple()]))
+        .token("ID")
+        .since("6.2.0")
+        .optional(),
 ]);
 
 pub const CLIENT_KILL: Docs = Docs::new(
@@ -88,10 +70,7 @@ pub const CLIENT_KILL: Docs = Docs::new(
         Argument::new(
             "new-format",
             Kind::OneOf(&[
-                Argument::new("client-id", Kind::Integer)
-                    .token("ID")
-                    .since("2.8.12")
-                    .optional(),
+                Argument::new("client-id", Kind::Integer).token("ID").since("2.8.12").optional(),
                 Argument::new(
                     "normal_master_slave_pubsub",
                     Kind::OneOf(&[
@@ -107,10 +86,7 @@ pub const CLIENT_KILL: Docs = Docs::new(
                 .optional(),
                 Argument::new("username", Kind::String).token("USER").optional(),
                 Argument::new("ip:port", Kind::String).token("ADDR").optional(),
-                Argument::new("ip:port", Kind::String)
-                    .token("LADDR")
-                    .since("6.2.0")
-                    .optional(),
+                Argument::new("ip:port", Kind::String).token("LADDR").since("6.2.0").optional(),
                 Argument::new("yes/no", Kind::String).token("SKIPME").optional(),
             ]),
         )
@@ -118,12 +94,8 @@ pub const CLIENT_KILL: Docs = Docs::new(
     ]),
 )]);
 
-pub const CLIENT_GETNAME: Docs = Docs::new(
-    "connection",
-    "2.6.9",
-    "O(1)",
-    "Gives the name that the client gave to this connection.",
-);
+pub const CLIENT_GETNAME: Docs =
+    Docs::new("connection", "2.6.9", "O(1)", "Gives the name that the client gave to this connection.");
 
 pub const CLIENT_SETNAME: Docs = Docs::new("connection", "2.6.9", "O(1)", "Names this connection.")
     .arguments(&[Argument::new("connection-name", Kind::String)]);

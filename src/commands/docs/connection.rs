@@ -31,16 +31,11 @@ pub const HELLO: Docs = Docs::new(
         Argument::new("protover", Kind::Integer),
         Argument::new(
             "username_password",
-            Kind::Block(&[
-                Argument::new("username", Kind::String),
-                Argument::new("password", Kind::String),
-            ]),
+            Kind::Block(&[Argument::new("username", Kind::String), Argument::new("password", Kind::String)]),
         )
         .token("AUTH")
         .optional(),
-        Argument::new("clientname", Kind::String)
-            .token("SETNAME")
-            .optional(),
+        Argument::new("clientname", Kind::String).token("SETNAME").optional(),
     ]),
 )
 .optional()]);
@@ -53,16 +48,7 @@ pub const SELECT: Docs = Docs::new(
 )
 .arguments(&[Argument::new("index", Kind::Integer)]);
 
-pub const QUIT: Docs = Docs::new(
-    "connection",
-    "1.0.0",
-    "O(1)",
-    "Closes the connection after answering.",
-);
+pub const QUIT: Docs = Docs::new("connection", "1.0.0", "O(1)", "Closes the connection after answering.");
 
-pub const RESET: Docs = Docs::new(
-    "connection",
-    "6.2.0",
-    "O(1)",
-    "Returns the connection to the state of a new one.",
-);
+pub const RESET: Docs =
+    Docs::new("connection", "6.2.0", "O(1)", "Returns the connection to the state of a new one.");

@@ -18,10 +18,7 @@ pub const COMMAND_INFO: Docs = Docs::new(
     "O(N) where N is the number of commands to look up",
     "Describes the named commands, or all.",
 )
-.history(&[(
-    "7.0.0",
-    "Allowed to be called with no argument to get info on all commands.",
-)])
+.history(&[("7.0.0", "Allowed to be called with no argument to get info on all commands.")])
 .tips(&["nondeterministic_output_order"])
 .arguments(&[Argument::new("command-name", Kind::String).optional().multiple()]);
 

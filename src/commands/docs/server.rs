@@ -2,13 +2,8 @@
 
 use crate::commands::row::{Argument, ArgumentKind as Kind, Docs};
 
-pub const DBSIZE: Docs = Docs::new(
-    "server",
-    "1.0.0",
-    "O(1)",
-    "Counts the keys of the selected database.",
-)
-.tips(&["request_policy:all_shards", "response_policy:agg_sum"]);
+pub const DBSIZE: Docs = Docs::new("server", "1.0.0", "O(1)", "Counts the keys of the selected database.")
+    .tips(&["request_policy:all_shards", "response_policy:agg_sum"]);
 
 pub const FLUSHALL: Docs = Docs::new(
     "server",
@@ -30,19 +25,10 @@ pub const FLUSHALL: Docs = Docs::new(
 )
 .optional()]);
 
-pub const INFO: Docs = Docs::new(
-    "server",
-    "1.0.0",
-    "O(1)",
-    "Reports figures about the server, by section.",
-)
-.history(&[("7.0.0", "Added support for taking multiple section arguments.")])
-.tips(&[
-    "nondeterministic_output",
-    "request_policy:all_shards",
-    "response_policy:special",
-])
-.arguments(&[Argument::new("section", Kind::String).optional().multiple()]);
+pub const INFO: Docs = Docs::new("server", "1.0.0", "O(1)", "Reports figures about the server, by section.")
+    .history(&[("7.0.0", "Added support for taking multiple section arguments.")])
+    .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+    .arguments(&[Argument::new("section", Kind::String).optional().multiple()]);
 
 pub const SHUTDOWN: Docs = Docs::new(
     "server",
@@ -76,15 +62,10 @@ pub const CONFIG_GET: Docs = Docs::new(
     "O(N) when N is the number of configuration parameters provided",
     "Lists the configuration parameters that match the patterns, with their values.",
 )
-.history(&[(
-    "7.0.0",
-    "Added the ability to pass multiple pattern parameters in one call",
-)])
-.arguments(&[Argument::new(
-    "parameter",
-    Kind::Block(&[Argument::new("parameter", Kind::String)]),
-)
-.multiple()]);
+.history(&[("7.0.0", "Added the ability to pass multiple pattern parameters in one call")])
+.arguments(
+    &[Argument::new("parameter", Kind::Block(&[Argument::new("parameter", Kind::String)])).multiple()],
+);
 
 pub const CONFIG_SET: Docs = Docs::new(
     "server",
@@ -92,17 +73,11 @@ pub const CONFIG_SET: Docs = Docs::new(
     "O(N) when N is the number of configuration parameters provided",
     "Changes configuration parameters while the server runs, all or none.",
 )
-.history(&[(
-    "7.0.0",
-    "Added the ability to set multiple parameters in one call.",
-)])
+.history(&[("7.0.0", "Added the ability to set multiple parameters in one call.")])
 .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
 .arguments(&[Argument::new(
     "parameter_value",
-    Kind::Block(&[
-        Argument::new("parameter", Kind::String),
-        Argument::new("value", Kind::String),
-    ]),
+    Kind::Block(&[Argument::new("parameter", Kind::String), Argument::new("value", Kind::String)]),
 )
 .multiple()]);
 
@@ -113,11 +88,7 @@ pub const CONFIG_REWRITE: Docs = Docs::new(
     "Brings the configuration file up to date with the configuration in use.",
 );
 
-pub const CONFIG_RESETSTAT: Docs = Docs::new(
-    "server",
-    "2.0.0",
-    "O(1)",
-    "Sets the counters that INFO reports back to zero.",
-);
+pub const CONFIG_RESETSTAT: Docs =
+    Docs::new("server", "2.0.0", "O(1)", "Sets the counters that INFO reports back to zero.");
 
 pub const CONFIG_HELP: Docs = Docs::new("server", "5.0.0", "O(1)", "Lists the subcommands of CONFIG.");

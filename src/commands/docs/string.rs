@@ -5,46 +5,34 @@ use crate::commands::row::{Argument, ArgumentKind as Kind, Docs};
 pub const GET: Docs = Docs::new("string", "1.0.0", "O(1)", "Gives the string stored at a key.")
     .arguments(&[Argument::new("key", Kind::Key(0))]);
 
-pub const SET: Docs = Docs::new(
-    "string",
-    "1.0.0",
-    "O(1)",
-    "Stores a string at a key, whatever the key held before.",
-)
-.history(&[
-    ("2.6.12", "Added the `EX`, `PX`, `NX` and `XX` options."),
-    ("6.0.0", "Added the `KEEPTTL` option."),
-    ("6.2.0", "Added the `GET`, `EXAT` and `PXAT` option."),
-    ("7.0.0", "Allowed the `NX` and `GET` options to be used together."),
-])
-.key_notes("RW and ACCESS due to the optional `GET` argument")
-.arguments(&[
-    Argument::new("key", Kind::Key(0)),
-    Argument::new("value", Kind::String),
-    Argument::new(
-        "condition",
-        Kind::OneOf(&[Argument::word("nx", "NX"), Argument::word("xx", "XX")]),
-    )
-    .since("2.6.12")
-    .optional(),
-    Argument::word("get", "GET").since("6.2.0").optional(),
-    Argument::new(
-        "expiration",
-        Kind::OneOf(&[
-            Argument::new("seconds", Kind::Integer)
-                .token("EX")
-                .since("2.6.12"),
-            Argument::new("milliseconds", Kind::Integer)
-                .token("PX")
-                .since("2.6.12"),
-            Argument::new("unix-time-seconds", Kind::UnixTime)
-                .token("EXAT")
-                .since("6.2.0"),
-            Argument::new("unix-time-milliseconds", Kind::UnixTime)
-                .token("PXAT")
-                .since("6.2.0"),
-            Argument::word("keepttl", "KEEPTTL").since("6.0.0"),
-        ]),
-    )
-    .optional(),
-]);
+pub const SET: Docs =
+    Docs::new("string", "1.0.0", "O(1)", "Stores a string at a key, whatever the key held before.")
+        .history(&[
+            ("2.6.12", "Added the `EX`, `PX`, `NX` and `XX` options."),
+            ("6.0.0", "Added the `KEEPTTL` option."),
+            ("6.2.0", "Added the `GET`, `EXAT` and `PXAT` option."),
+            ("7.0.0", "Allowed the `NX` and `GET` options to be used together."),
+        ])
+        .key_notes("RW and ACCESS due to the optional `GET` argument")
+        .arguments(&[
+            Argument::new("key", Kind::Key(0)),
+            Argument::new("value", Kind::String),
+            Argument::new(
+                "condition",
+                Kind::OneOf(&[Argument::word("nx", "NX"), Argument::word("xx", "XX")]),
+            )
+            .since("2.6.12")
+            .optional(),
+            Argument::word("get", "GET").since("6.2.0").optional(),
+            Argument::new(
+                "expiration",
+                Kind::OneOf(&[
+                    Argument::new("seconds", Kind::Integer).token("EX").since("2.6.12"),
+                    Argument::new("milliseconds", Kind::Integer).token("PX").since("2.6.12"),
+                    Argument::new("unix-time-seconds", Kind::UnixTime).token("EXAT").since("6.2.0"),
+                    Argument::new("unix-time-milliseconds", Kind::UnixTime).token("PXAT").since("6.2.0"),
+                    Argument::word("keepttl", "KEEPTTL").since("6.0.0"),
+                ]),
+            )
+            .optional(),
+        ]);

@@ -17,7 +17,11 @@ pub struct Section {
     pub write: fn(&InfoFacts, &mut Vec<u8>),
 }
 
-const fn shown(title: &'static str, names: &'static [&'static str], write: fn(&InfoFacts, &mut Vec<u8>)) -> Section {
+const fn shown(
+    title: &'static str,
+    names: &'static [&'static str],
+    write: fn(&InfoFacts, &mut Vec<u8>),
+) -> Section {
     Section { title, names, is_default: true, write }
 }
 
@@ -178,7 +182,10 @@ fn persistence(facts: &InfoFacts, out: &mut Vec<u8>) {
     field("rdb_last_bgsave_status", "ok", out);
     field("rdb_last_bgsave_time_sec", -1, out);
     field("rdb_current_bgsave_time_sec", -1, out);
-    zeroes(&["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"], out);
+    zeroes(
+        &["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"],
+        out,
+    );
     zeroes(&["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"], out);
     field("aof_last_rewrite_time_sec", -1, out);
     field("aof_current_rewrite_time_sec", -1, out);
@@ -275,8 +282,10 @@ fn error_stats(facts: &InfoFacts, out: &mut Vec<u8>) {
 
 fn keyspace(facts: &InfoFacts, out: &mut Vec<u8>) {
     for database in facts.databases.iter().filter(|database| database.keys > 0) {
-        let counts =
-            format!("keys={},expires={},avg_ttl={}", database.keys, database.expires, database.average_ttl_ms);
+        let counts = format!(
+            "keys={},expires={},avg_ttl={}",
+            database.keys, database.expires, database.average_ttl_ms
+        );
         field(&format!("db{}", database.index), counts, out);
     }
 }

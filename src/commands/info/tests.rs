@@ -15,7 +15,16 @@ fn titles(names: &[&str]) -> Vec<String> {
 }
 
 const DEFAULT: [&str; 11] = [
-    "Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Modules", "Errorstats", "Cluster",
+    "Server",
+    "Clients",
+    "Memory",
+    "Persistence",
+    "Stats",
+    "Replication",
+    "CPU",
+    "Modules",
+    "Errorstats",
+    "Cluster",
     "Keyspace",
 ];
 
@@ -39,7 +48,13 @@ fn sections_are_parted_by_an_empty_line() {
             DatabaseFacts { index: 2, keys: 1, ..DatabaseFacts::default() },
         ],
         errors: vec![("ERR".into(), 2)],
-        commands: vec![CommandFacts { name: "get".into(), calls: 4, microseconds: 31, rejected: 3, failed: 1 }],
+        commands: vec![CommandFacts {
+            name: "get".into(),
+            calls: 4,
+            microseconds: 31,
+            rejected: 3,
+            failed: 1,
+        }],
         cpu: CpuFacts { system_us: 1_000_007, user_us: 0 },
         ..InfoFacts::default()
     };
@@ -49,7 +64,9 @@ fn sections_are_parted_by_an_empty_line() {
     assert_eq!(text(&["errorstats"], &facts), "# Errorstats\r\nerrorstat_ERR:count=2\r\n");
     let expected = "# Commandstats\r\ncmdstat_get:calls=4,usec=31,usec_per_call=7.75,rejected_calls=3,failed_calls=1\r\n";
     assert_eq!(text(&["commandstats"], &facts), expected);
-    assert!(text(&["cpu"], &facts).starts_with("# CPU\r\nused_cpu_sys:1.000007\r\nused_cpu_user:0.000000\r\n"));
+    assert!(
+        text(&["cpu"], &facts).starts_with("# CPU\r\nused_cpu_sys:1.000007\r\nused_cpu_user:0.000000\r\n")
+    );
 }
 
 #[test]

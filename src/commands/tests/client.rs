@@ -276,7 +276,12 @@ fn a_client_is_one_line() {
     caller.no_evict = true;
     caller.labels_mut().library_name = b"redis-rs"[..].into();
     let line = line(ClientFacts { is_writing: true, is_closing: true, ..facts(&caller) });
-    for part in [" addr=/run/basalt.sock:0 laddr=/run/basalt.sock:0 ", " flags=cUe ", " events=rw ", "lib-name=redis-rs "] {
+    for part in [
+        " addr=/run/basalt.sock:0 laddr=/run/basalt.sock:0 ",
+        " flags=cUe ",
+        " events=rw ",
+        "lib-name=redis-rs ",
+    ] {
         assert!(line.contains(part), "{line}");
     }
 }

@@ -24,7 +24,22 @@ fn every_row_is_found_by_its_name_in_any_case() {
         let name = row.full_name();
         assert_eq!(find_full(&name).unwrap().full_name(), name);
     }
-    for name in ["", "G", "GE", "GETT", "GET ", "G\0T", "config|get", "\x07ET"] {
+    for name in [
+        "",
+        "G",
+        "GE",
+        "GETT",
+        "GET ",
+        "G\0T",
+        "config|get",
+        "\x07ET",
+        "DEL ",
+        "DEL\0",
+        "DE\0",
+        "FLUSHALLS",
+        "FLUSHAL",
+        "flush\u{c}ll",
+    ] {
         assert_eq!(find(name.as_bytes()), None, "{name:?}");
     }
 }
@@ -51,7 +66,13 @@ fn argument_words(argument: &Argument) -> (usize, Option<usize>) {
         ArgumentKind::OneOf(parts) => {
             let each: Vec<_> = parts.iter().map(argument_words).collect();
             let fewest = each.iter().map(|(fewest, _)| *fewest).min().unwrap_or(0);
-            (fewest, each.iter().map(|(_, largest)| *largest).collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max()))
+            (
+                fewest,
+                each.iter()
+                    .map(|(_, largest)| *largest)
+                    .collect::<Option<Vec<_>>>()
+                    .and_then(|all| all.into_iter().max()),
+            )
         }
         _ => (1, Some(1)),
     };
@@ -64,7 +85,8 @@ fn grammar_and_arity_agree() {
     for row in rows().filter(|row| row.subcommands.is_empty()) {
         let name = String::from_utf8(row.full_name()).unwrap();
         // Redis gives them no grammar, or one that says less than the arity.
-        let is_loose = ["quit", "command|getkeys", "command|getkeysandflags", "client|kill"].contains(&&name[..]);
+        let is_loose =
+            ["quit", "command|getkeys", "command|getkeysandflags", "client|kill"].contains(&&name[..]);
         if is_loose {
             continue;
         }
@@ -80,7 +102,35 @@ fn rows_with_keys_say_what_they_do_to_them() {
     for row in rows() {
         let has_key = row.docs.arguments.iter().any(|argument| matches!(argument.kind, ArgumentKind::Key(_)));
         assert_eq!(has_key, row.keys != Keys::None, "{}", row.name);
-        assert!(!row.docs.summary.is_empty() && !row.docs.since.is_empty() && !row.docs.complexity.is_empty());
+        assert!(
+            !row.docs.summary.is_empty() && !row.docs.since.is_empty() && !row.docs.complexity.is_empty()
+        );
         assert!(matches!(row.run, Run::Shard(_)) || row.keys == Keys::None, "{}", row.name);
+    }
+}
+
+/// Many names of three bytes, all of letters among them, and every change of one byte of a row's name.
+#[test]
+fn no_other_name_is_found() {
+    let is_row = |name: &[u8]| COMMANDS.iter().position(|row| row.name.as_bytes().eq_ignore_ascii_case(name));
+    for number in 0..1u32 << 24 {
+        let bytes = number.to_le_bytes();
+        if number % 7 == 0 || bytes[..3].iter().all(u8::is_ascii_alphabetic) {
+            assert_eq!(find(&bytes[..3]), is_row(&bytes[..3]), "{:?}", &bytes[..3]);
+        }
+    }
+    for length in [0, 1, 65_535, 65_536, 65_539] {
+        assert_eq!(find(&vec![b' '; length]), None);
+        assert_eq!(find(&vec![0xff; length]), None);
+    }
+    for row in &COMMANDS {
+        let mut name = row.name.as_bytes().to_vec();
+        for index in 0..name.len() {
+            for byte in 0..=u8::MAX {
+                let before = std::mem::replace(&mut name[index], byte);
+                assert_eq!(find(&name), is_row(&name), "{name:?}");
+                name[index] = before;
+            }
+        }
     }
 }

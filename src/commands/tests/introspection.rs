@@ -100,7 +100,10 @@ fn help_has_the_layout_of_redis() {
         let help = String::from_utf8(executor.run(&[container.as_bytes(), b"HELP"])).unwrap();
         let lines: Vec<&str> = help.split("\r\n").filter(|line| !line.is_empty()).collect();
         assert_eq!(lines[0], format!("*{}", lines.len() - 1));
-        assert_eq!(lines[1], format!("+{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+        assert_eq!(
+            lines[1],
+            format!("+{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")
+        );
         assert_eq!(lines[lines.len() - 2], "+HELP");
         let container = COMMANDS.iter().find(|row| row.name == container).unwrap();
         for row in container.subcommands {

@@ -23,7 +23,8 @@ const GROUPS: &[(&str, &str)] =
 fn page() -> String {
     let mut page = OPENING.to_owned();
     for (group, title) in GROUPS {
-        write!(page, "\n## {title}\n\n| command | arity | since | cost | |\n|---|---|---|---|---|\n").unwrap();
+        write!(page, "\n## {title}\n\n| command | arity | since | cost | |\n|---|---|---|---|---|\n")
+            .unwrap();
         let mut rows: Vec<_> = rows().filter(|row| row.docs.group == *group).collect();
         rows.sort_by_key(|row| row.full_name());
         rows.into_iter().for_each(|row| write_row(row, &mut page));

@@ -10,19 +10,11 @@ pub struct Directive {
 }
 
 const fn refused(name: &'static str, why: &'static str, help: &'static str) -> Directive {
-    Directive {
-        name,
-        refusal: Some(why),
-        help,
-    }
+    Directive { name, refusal: Some(why), help }
 }
 
 const fn ignored(name: &'static str, help: &'static str) -> Directive {
-    Directive {
-        name,
-        refusal: None,
-        help,
-    }
+    Directive { name, refusal: None, help }
 }
 
 #[rustfmt::skip]

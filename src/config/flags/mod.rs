@@ -33,50 +33,17 @@ pub struct Section {
 
 /// All rows. A value's place in `Config` is its row's place in here.
 pub static SECTIONS: &[Section] = &[
-    Section {
-        title: "Network and clients",
-        flags: server::FLAGS,
-    },
-    Section {
-        title: "Cores",
-        flags: cores::FLAGS,
-    },
-    Section {
-        title: "Process and log",
-        flags: process::FLAGS,
-    },
-    Section {
-        title: "Memory and expiry",
-        flags: memory::FLAGS,
-    },
-    Section {
-        title: "Encodings of values",
-        flags: types::FLAGS,
-    },
-    Section {
-        title: "Scripts, slow log, latency and events",
-        flags: observe::FLAGS,
-    },
-    Section {
-        title: "Security",
-        flags: security::FLAGS,
-    },
-    Section {
-        title: "Persistence",
-        flags: persistence::FLAGS,
-    },
-    Section {
-        title: "Replication",
-        flags: replication::FLAGS,
-    },
-    Section {
-        title: "Cluster",
-        flags: cluster::FLAGS,
-    },
-    Section {
-        title: "TLS",
-        flags: tls::FLAGS,
-    },
+    Section { title: "Network and clients", flags: server::FLAGS },
+    Section { title: "Cores", flags: cores::FLAGS },
+    Section { title: "Process and log", flags: process::FLAGS },
+    Section { title: "Memory and expiry", flags: memory::FLAGS },
+    Section { title: "Encodings of values", flags: types::FLAGS },
+    Section { title: "Scripts, slow log, latency and events", flags: observe::FLAGS },
+    Section { title: "Security", flags: security::FLAGS },
+    Section { title: "Persistence", flags: persistence::FLAGS },
+    Section { title: "Replication", flags: replication::FLAGS },
+    Section { title: "Cluster", flags: cluster::FLAGS },
+    Section { title: "TLS", flags: tls::FLAGS },
 ];
 
 /// All rows in order.
@@ -87,9 +54,7 @@ pub fn all() -> impl Iterator<Item = &'static Flag> {
 /// The row that has this name or alias, the row's index, and the name in the table's spelling.
 pub fn find(name: &[u8]) -> Option<(usize, &'static Flag, &'static str)> {
     all().enumerate().find_map(|(index, flag)| {
-        let spelled = flag
-            .names()
-            .find(|known| name.eq_ignore_ascii_case(known.as_bytes()))?;
+        let spelled = flag.names().find(|known| name.eq_ignore_ascii_case(known.as_bytes()))?;
         Some((index, flag, spelled))
     })
 }

@@ -5,23 +5,14 @@ use super::super::flag::{Change::*, Flag, Kind::*, Status::*, row};
 const LEVELS: &[&str] = &["debug", "verbose", "notice", "warning"];
 const FORMATS: &[&str] = &["text", "json"];
 const SUPERVISORS: &[&str] = &["upstart", "systemd", "auto", "no"];
-const FACILITIES: &[&str] = &[
-    "user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
-];
+const FACILITIES: &[&str] =
+    &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"];
 const NO_YES_LOCAL: &[&str] = &["no", "yes", "local"];
 const OOM_MODES: &[&str] = &["no", "yes", "relative", "absolute"];
 const SHUTDOWN: &[&str] = &["default", "save", "nosave", "now", "force"];
 /// All that does not ask for a save.
-const SHUTDOWN_NO_SAVE: &[&str] = &[
-    "default",
-    "nosave",
-    "now",
-    "force",
-    "nosave now",
-    "nosave force",
-    "now force",
-    "nosave now force",
-];
+const SHUTDOWN_NO_SAVE: &[&str] =
+    &["default", "nosave", "now", "force", "nosave now", "nosave force", "now force", "nosave now force"];
 const NO_SNAPSHOT: &str = "saving a snapshot at shutdown is not built yet";
 const NO_FORK: &str = "the server stays in the foreground; let a service manager run it in the background";
 const NO_NOTIFY: &str = "telling a service manager that the server is ready is not built yet";

@@ -12,10 +12,7 @@ fn problems(arguments: &[&str]) -> String {
     let error = start_in("/".as_ref(), arguments, "").unwrap_err();
     assert!(matches!(error, ConfigError::Problems(_)), "{error}");
     let text = error.to_string();
-    let lines = text
-        .lines()
-        .skip(1)
-        .filter(|line| *line != "Reading the command line");
+    let lines = text.lines().skip(1).filter(|line| *line != "Reading the command line");
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -33,10 +30,7 @@ fn values_belong_to_the_name_before_them() {
 
 #[test]
 fn the_first_value_may_look_like_a_name() {
-    assert_eq!(
-        value(&["--logfile", "--timeout", "--timeout", "5"], "logfile"),
-        "--timeout"
-    );
+    assert_eq!(value(&["--logfile", "--timeout", "--timeout", "5"], "logfile"), "--timeout");
     assert_eq!(value(&["--logfile", "-x", "--timeout", "5"], "timeout"), "5");
     let text = ">>> 'logfile \"--timeout\" \"5\"'\nwrong number of arguments";
     assert_eq!(problems(&["--logfile", "--timeout", "5"]), text);
@@ -53,27 +47,12 @@ fn save_may_stand_alone() {
 fn errors_are_those_of_redis() {
     let check =
         |arguments: &[&str], expected: &str| assert_eq!(problems(arguments), expected, "{arguments:?}");
-    check(
-        &["--port", "1", "2"],
-        ">>> 'port \"1\" \"2\"'\nwrong number of arguments",
-    );
-    check(
-        &["--port", ""],
-        ">>> 'port \"\"'\nargument couldn't be parsed into an integer",
-    );
-    check(
-        &["--port", "'1'"],
-        ">>> 'port \"'1'\"'\nargument couldn't be parsed into an integer",
-    );
-    check(
-        &["--port", "\"1\""],
-        ">>> 'port \"\\\"1\\\"\"'\nargument couldn't be parsed into an integer",
-    );
+    check(&["--port", "1", "2"], ">>> 'port \"1\" \"2\"'\nwrong number of arguments");
+    check(&["--port", ""], ">>> 'port \"\"'\nargument couldn't be parsed into an integer");
+    check(&["--port", "'1'"], ">>> 'port \"'1'\"'\nargument couldn't be parsed into an integer");
+    check(&["--port", "\"1\""], ">>> 'port \"\\\"1\\\"\"'\nargument couldn't be parsed into an integer");
     check(&["--port 1 2"], ">>> 'port 1 2'\nwrong number of arguments");
-    check(
-        &["--ti'meout", "a"],
-        ">>> 'ti'meout \"a\"'\nUnbalanced quotes in configuration line",
-    );
+    check(&["--ti'meout", "a"], ">>> 'ti'meout \"a\"'\nUnbalanced quotes in configuration line");
     check(
         &["--unixsocketperm", "778"],
         ">>> 'unixsocketperm \"778\"'\nargument couldn't be parsed as an octal number",
@@ -82,30 +61,15 @@ fn errors_are_those_of_redis() {
         &["--unixsocketperm", "1000"],
         ">>> 'unixsocketperm \"1000\"'\nargument must be between 0 and 777 inclusive",
     );
-    check(
-        &["--dir", "/nonexistent"],
-        ">>> 'dir \"/nonexistent\"'\nNo such file or directory",
-    );
-    check(
-        &["--dbfilename", "a/b"],
-        ">>> 'dbfilename \"a/b\"'\ndbfilename can't be a path, just a filename",
-    );
-    check(
-        &["--appenddirname", ""],
-        ">>> 'appenddirname \"\"'\nappenddirname can't be empty",
-    );
+    check(&["--dir", "/nonexistent"], ">>> 'dir \"/nonexistent\"'\nNo such file or directory");
+    check(&["--dbfilename", "a/b"], ">>> 'dbfilename \"a/b\"'\ndbfilename can't be a path, just a filename");
+    check(&["--appenddirname", ""], ">>> 'appenddirname \"\"'\nappenddirname can't be empty");
     check(
         &["--appenddirname", "a/b"],
         ">>> 'appenddirname \"a/b\"'\nappenddirname can't be a path, just a dirname",
     );
-    check(
-        &["--replicaof", "h"],
-        ">>> 'replicaof \"h\"'\nwrong number of arguments",
-    );
-    check(
-        &["--replicaof", "h", "99999"],
-        ">>> 'replicaof \"h\" \"99999\"'\nInvalid master port",
-    );
+    check(&["--replicaof", "h"], ">>> 'replicaof \"h\"'\nwrong number of arguments");
+    check(&["--replicaof", "h", "99999"], ">>> 'replicaof \"h\" \"99999\"'\nInvalid master port");
     check(
         &["--supervised", "x"],
         ">>> 'supervised \"x\"'\nargument(s) must be one of the following: upstart, systemd, auto, no",
@@ -115,22 +79,10 @@ fn errors_are_those_of_redis() {
 #[test]
 fn an_unknown_name_is_answered_with_the_nearest() {
     let nearest = |argument: &str| problems(&[argument, "1"]).lines().last().unwrap().to_owned();
-    assert_eq!(
-        nearest("--prot"),
-        "There is no setting 'prot'; did you mean 'port'?"
-    );
-    assert_eq!(
-        nearest("--port=7000"),
-        "There is no setting 'port=7000'; did you mean 'port'?"
-    );
-    assert_eq!(
-        nearest("--max-clients"),
-        "There is no setting 'max-clients'; did you mean 'maxclients'?"
-    );
-    assert_eq!(
-        nearest("--append_only"),
-        "There is no setting 'append_only'; did you mean 'appendonly'?"
-    );
+    assert_eq!(nearest("--prot"), "There is no setting 'prot'; did you mean 'port'?");
+    assert_eq!(nearest("--port=7000"), "There is no setting 'port=7000'; did you mean 'port'?");
+    assert_eq!(nearest("--max-clients"), "There is no setting 'max-clients'; did you mean 'maxclients'?");
+    assert_eq!(nearest("--append_only"), "There is no setting 'append_only'; did you mean 'appendonly'?");
     assert_eq!(nearest("--xyzzyplugh"), "There is no setting 'xyzzyplugh'");
     assert_eq!(
         nearest("--slave-priorty"),
@@ -155,41 +107,18 @@ fn file_then_input_then_arguments() {
     folder.write("a.conf", "port 1\ntimeout 1\nmaxclients 1\n");
     let config = served(folder.start(&["a.conf", "--timeout", "3", "-"], "timeout 2\nmaxclients 2\n"));
     let settings = config.settings();
-    assert_eq!(
-        (settings.port, settings.maxclients, settings.timeout_s),
-        (1, 2, 3)
-    );
-    assert_eq!(
-        served(folder.start(&["-", "--timeout", "3"], "port 2"))
-            .settings()
-            .port,
-        2
-    );
-    assert!(
-        folder.start(&["a.conf", "-", "--timeout", "3"], "").is_err(),
-        "neither first nor last"
-    );
+    assert_eq!((settings.port, settings.maxclients, settings.timeout_s), (1, 2, 3));
+    assert_eq!(served(folder.start(&["-", "--timeout", "3"], "port 2")).settings().port, 2);
+    assert!(folder.start(&["a.conf", "-", "--timeout", "3"], "").is_err(), "neither first nor last");
     // As in Redis, words before the first name are a line of their own.
     assert_eq!(folder.config(&["a.conf", "timeout", "5"]).settings().timeout_s, 5);
 }
 
 #[test]
 fn settings_of_our_own_are_typed() {
-    let arguments = [
-        "--cpus",
-        "0,2-5",
-        "--shards",
-        "3",
-        "--log-format",
-        "json",
-        "--loglevel",
-        "WARNING",
-    ];
+    let arguments = ["--cpus", "0,2-5", "--shards", "3", "--log-format", "json", "--loglevel", "WARNING"];
     let settings = served(start_in("/".as_ref(), &arguments, "")).settings();
-    assert_eq!(
-        (settings.cpus.as_slice(), settings.shards),
-        ([0, 2, 3, 4, 5].as_slice(), 3)
-    );
+    assert_eq!((settings.cpus.as_slice(), settings.shards), ([0, 2, 3, 4, 5].as_slice(), 3));
     for list in ["5-2", "a", "1,,2", "1,1", "0-999999999999", "-1"] {
         assert!(
             problems(&["--cpus", list]).ends_with("argument must be a list of CPUs such as 0,2-5"),

@@ -34,10 +34,7 @@ fn all_problems_are_told_together_in_the_shape_of_redis() {
         "a.conf",
         "port 1 # no comment here\nprot 2\nappendonly yes\nlogfile \"a\"b\nrename-command A B\n",
     );
-    let text = folder
-        .start(&["a.conf", "--timeout", "x"], "")
-        .unwrap_err()
-        .to_string();
+    let text = folder.start(&["a.conf", "--timeout", "x"], "").unwrap_err().to_string();
     let path = folder.0.join("a.conf");
     let reading = format!("Reading the configuration file {}, at line", path.display());
     let expected = format!(
@@ -68,10 +65,7 @@ argument couldn't be parsed into an integer",
 #[test]
 fn a_later_line_takes_a_refused_value_back() {
     let folder = Folder::new("last");
-    folder.write(
-        "a.conf",
-        "daemonize yes\nsave 900 1\nsave 300 10\nmaxmemory 1gb\n",
-    );
+    folder.write("a.conf", "daemonize yes\nsave 900 1\nsave 300 10\nmaxmemory 1gb\n");
     assert_eq!(problems(&folder, &["a.conf"]).len(), 3);
     let arguments = ["a.conf", "--daemonize", "no", "--save", "", "--maxmemory", "0"];
     assert_eq!(shown(&folder.config(&arguments), "save"), "");
@@ -94,10 +88,7 @@ fn each_line_changes_the_output_limits_of_its_class() {
 #[test]
 fn files_are_included_in_place() {
     let folder = Folder::new("include");
-    folder.write(
-        "a.conf",
-        "timeout 1\ninclude b*.conf\nport 3\ninclude none-*.conf\n",
-    );
+    folder.write("a.conf", "timeout 1\ninclude b*.conf\nport 3\ninclude none-*.conf\n");
     folder.write("b1.conf", "timeout 2\nport 1\n");
     folder.write("b2.conf", "timeout 3\n");
     folder.write(".b3.conf", "timeout 4\n");
@@ -107,13 +98,7 @@ fn files_are_included_in_place() {
     folder.write("a.conf", "include absent.conf\n");
     let text = problems(&folder, &["a.conf"])[0].reason.to_string();
     let path = folder.0.join("absent.conf");
-    assert_eq!(
-        text,
-        format!(
-            "can't open the included file '{}': No such file or directory",
-            path.display()
-        )
-    );
+    assert_eq!(text, format!("can't open the included file '{}': No such file or directory", path.display()));
 }
 
 #[test]
@@ -122,12 +107,7 @@ fn a_file_that_includes_itself_comes_to_an_end() {
     folder.write("a.conf", "include a.conf\ninclude a.conf\n");
     let problems = problems(&folder, &["a.conf"]);
     assert_eq!(problems.len(), 1);
-    assert!(
-        problems[0]
-            .reason
-            .to_string()
-            .starts_with("more than 200 files are included")
-    );
+    assert!(problems[0].reason.to_string().starts_with("more than 200 files are included"));
 }
 
 #[test]
@@ -137,10 +117,7 @@ fn a_missing_file_is_named() {
     let path = folder.0.join("absent.conf");
     assert_eq!(
         text,
-        format!(
-            "Fatal error, can't open config file '{}': No such file or directory",
-            path.display()
-        )
+        format!("Fatal error, can't open config file '{}': No such file or directory", path.display())
     );
 }
 
@@ -172,10 +149,7 @@ fn the_file_of_debian_is_understood_line_by_line() {
     let folder = Folder::new("debian");
     folder.write("redis.conf", &DEBIAN.replace("/var/lib/redis", "."));
     let problems = problems(&folder, &["redis.conf"]);
-    let lines: Vec<&str> = problems
-        .iter()
-        .map(|problem| problem.line.text.as_str())
-        .collect();
+    let lines: Vec<&str> = problems.iter().map(|problem| problem.line.text.as_str()).collect();
     assert_eq!(lines, ["daemonize yes"]);
     let config = served(folder.start(&["redis.conf", "--daemonize", "no"], ""));
     assert_eq!(config.settings().bind.len(), 2);

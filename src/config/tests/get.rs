@@ -40,15 +40,7 @@ fn patterns_are_answered_in_order() {
 #[test]
 fn an_alias_is_a_name_of_its_own() {
     check(&["replicaof", "slaveof"], &["replicaof", "", "slaveof", ""]);
-    check(
-        &["hash-max-*-entries"],
-        &[
-            "hash-max-listpack-entries",
-            "512",
-            "hash-max-ziplist-entries",
-            "512",
-        ],
-    );
+    check(&["hash-max-*-entries"], &["hash-max-listpack-entries", "512", "hash-max-ziplist-entries", "512"]);
 }
 
 #[test]

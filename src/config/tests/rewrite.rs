@@ -86,14 +86,7 @@ repl-backlog-size 1500kb
     assert_eq!(folder.read("a.conf"), expected);
     check_same_values(&folder, "a.conf", &config);
 
-    set(
-        &mut config,
-        &[
-            ("tcp-keepalive", "300"),
-            ("tcp-keepalive", "78"),
-            ("maxclients", "5"),
-        ],
-    );
+    set(&mut config, &[("tcp-keepalive", "300"), ("tcp-keepalive", "78"), ("maxclients", "5")]);
     config.rewrite().unwrap();
     let expected = expected.replace("tcp-keepalive 77", "tcp-keepalive 78") + "maxclients 5\n";
     assert_eq!(folder.read("a.conf"), expected, "the marker is not repeated");
@@ -103,25 +96,9 @@ repl-backlog-size 1500kb
 fn every_value_that_can_be_set_survives_a_rewrite() {
     let folder = Folder::new("all");
     folder.write("a.conf", "");
-    let mut config = folder.config(&[
-        "a.conf",
-        "--bind",
-        "--unixsocket",
-        "--cpus",
-        "1,0",
-        "--databases",
-        "3",
-    ]);
-    let words = [
-        "1",
-        "2097152",
-        "yes",
-        "a \"b\\\n\u{e9}#",
-        "1 2 3",
-        "no",
-        "json",
-        "normal 1 2 3",
-    ];
+    let mut config =
+        folder.config(&["a.conf", "--bind", "--unixsocket", "--cpus", "1,0", "--databases", "3"]);
+    let words = ["1", "2097152", "yes", "a \"b\\\n\u{e9}#", "1 2 3", "no", "json", "normal 1 2 3"];
     let names = config.matching(&[b"*"]);
     let mut set_count = 0_usize;
     for (name, _) in &names {

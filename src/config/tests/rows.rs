@@ -15,10 +15,7 @@ const REDIS: &str = include_str!("redis-7.0.15.txt");
 /// Defaults that differ, with the reason.
 const DIFFERING: &[(&str, &str)] = &[
     ("save", "there are no snapshots to save yet"),
-    (
-        "dir",
-        "the directory of the process, which the recorded list leaves out",
-    ),
+    ("dir", "the directory of the process, which the recorded list leaves out"),
 ];
 
 const OURS: &[&str] = &["shards", "cpus", "spin-us", "loopback-congestion", "log-format"];
@@ -30,21 +27,13 @@ fn every_setting_of_redis_is_a_row_with_its_default() {
         let (name, default) = line.split_once(' ').unwrap_or((line, ""));
         let differs = shown(&config, name) != default;
         let is_listed = DIFFERING.iter().any(|(listed, _)| *listed == name);
-        assert_eq!(
-            differs,
-            is_listed,
-            "{name} is {} here and {default} in Redis",
-            shown(&config, name)
-        );
+        assert_eq!(differs, is_listed, "{name} is {} here and {default} in Redis", shown(&config, name));
     }
 }
 
 #[test]
 fn no_row_is_invented() {
-    let redis: BTreeMap<&str, ()> = REDIS
-        .lines()
-        .map(|line| (line.split(' ').next().unwrap(), ()))
-        .collect();
+    let redis: BTreeMap<&str, ()> = REDIS.lines().map(|line| (line.split(' ').next().unwrap(), ())).collect();
     for name in all().flat_map(|flag| flag.names()) {
         assert!(
             redis.contains_key(name) || OURS.contains(&name),
@@ -59,10 +48,7 @@ fn names_are_unique() {
     let directives = DIRECTIVES.iter().map(|directive| directive.name);
     for name in all().flat_map(|flag| flag.names()).chain(directives) {
         assert!(seen.insert(name), "{name} is there twice");
-        assert!(
-            !name.bytes().any(|byte| byte.is_ascii_uppercase()),
-            "{name} is not in lower case"
-        );
+        assert!(!name.bytes().any(|byte| byte.is_ascii_uppercase()), "{name} is not in lower case");
     }
 }
 
@@ -81,14 +67,8 @@ fn defaults_are_accepted_by_their_own_rows() {
 #[test]
 fn settings_of_the_defaults_are_those_of_redis() {
     let settings = defaults().settings();
-    assert_eq!(
-        (settings.port, settings.backlog, settings.maxclients),
-        (6379, 511, 10_000)
-    );
-    assert_eq!(
-        (settings.databases, settings.keepalive_s, settings.timeout_s),
-        (16, 300, 0)
-    );
+    assert_eq!((settings.port, settings.backlog, settings.maxclients), (6379, 511, 10_000));
+    assert_eq!((settings.databases, settings.keepalive_s, settings.timeout_s), (16, 300, 0));
     assert_eq!(settings.bulk_bytes_max, 512 << 20);
     assert_eq!(settings.output_limits.pubsub.soft_s, 60);
     assert_eq!(settings.bind.len(), 2);

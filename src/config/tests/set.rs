@@ -18,10 +18,8 @@ const DIFFERING: &[(&str, &str, &str)] = &[(
 )];
 
 fn set(config: &mut Config, words: &[&str]) -> Result<Vec<&'static str>, String> {
-    let pairs: Vec<(&[u8], &[u8])> = words
-        .chunks(2)
-        .map(|pair| (pair[0].as_bytes(), pair[1].as_bytes()))
-        .collect();
+    let pairs: Vec<(&[u8], &[u8])> =
+        words.chunks(2).map(|pair| (pair[0].as_bytes(), pair[1].as_bytes())).collect();
     config.set(&pairs).map_err(|error| {
         let mut text = Vec::new();
         error.write_into(&mut text);
@@ -85,10 +83,7 @@ fn changed_rows_are_named_once_and_unchanged_ones_not() {
         "hash-max-listpack-value",
         "2",
     ];
-    assert_eq!(
-        set(&mut config, &words).unwrap(),
-        ["timeout", "hash-max-listpack-value"]
-    );
+    assert_eq!(set(&mut config, &words).unwrap(), ["timeout", "hash-max-listpack-value"]);
     assert_eq!(config.settings().timeout_s, 7);
 }
 
@@ -106,31 +101,16 @@ fn what_would_be_missed_is_refused_with_the_reason() {
     ] {
         let error = set(&mut defaults(), &[name, value]).unwrap_err();
         let opening = format!("ERR CONFIG SET failed (possibly related to argument '{name}') - ");
-        assert!(
-            error.starts_with(&opening) && error.contains("not built"),
-            "{error}"
-        );
+        assert!(error.starts_with(&opening) && error.contains("not built"), "{error}");
     }
 }
 
 #[test]
 fn a_name_in_an_error_stays_on_its_line() {
     let mut text = Vec::new();
-    defaults()
-        .set(&[(b"a\r\nb\xff'", b"1")])
-        .unwrap_err()
-        .write_into(&mut text);
-    assert_eq!(
-        text,
-        b"ERR Unknown option or number of arguments for CONFIG SET - 'a  b\xff''"
-    );
+    defaults().set(&[(b"a\r\nb\xff'", b"1")]).unwrap_err().write_into(&mut text);
+    assert_eq!(text, b"ERR Unknown option or number of arguments for CONFIG SET - 'a  b\xff''");
     text.clear();
-    defaults()
-        .set(&[(b"timeout\0", b"1")])
-        .unwrap_err()
-        .write_into(&mut text);
-    assert_eq!(
-        text,
-        b"ERR Unknown option or number of arguments for CONFIG SET - 'timeout'"
-    );
+    defaults().set(&[(b"timeout\0", b"1")]).unwrap_err().write_into(&mut text);
+    assert_eq!(text, b"ERR Unknown option or number of arguments for CONFIG SET - 'timeout'");
 }

@@ -153,7 +153,10 @@ impl Draft<'_> {
             }
             if let Some(deadline_ms) = self.deadline_ms {
                 debug_assert!(deadline_ms <= DEADLINE_MS_MAX);
-                start.add(at).copy_from_nonoverlapping(NonNull::from(&deadline_ms.to_le_bytes()).cast(), DEADLINE_BYTES);
+                start.add(at).copy_from_nonoverlapping(
+                    NonNull::from(&deadline_ms.to_le_bytes()).cast(),
+                    DEADLINE_BYTES,
+                );
                 at += DEADLINE_BYTES;
             }
             start.add(at).copy_from_nonoverlapping(NonNull::from(self.key).cast(), self.key.len());
@@ -198,7 +201,12 @@ impl Entry {
         if let (Some(_), Some(deadline_ms)) = (view.deadline_ms(), deadline_ms) {
             let (at, bytes) = (view.deadline_at(), deadline_ms.to_le_bytes());
             // SAFETY: the entry has room for a deadline at this offset and we own it.
-            unsafe { self.0.cast::<u8>().add(at).copy_from_nonoverlapping(NonNull::from(&bytes).cast(), DEADLINE_BYTES) };
+            unsafe {
+                self.0
+                    .cast::<u8>()
+                    .add(at)
+                    .copy_from_nonoverlapping(NonNull::from(&bytes).cast(), DEADLINE_BYTES)
+            };
             return self;
         }
         let moved = Entry::create(slabs, Draft { deadline_ms, ..view.draft() });
@@ -305,7 +313,10 @@ impl<'a> EntryRef<'a> {
     #[inline]
     pub unsafe fn from_address(address: usize) -> Self {
         // SAFETY: entries do not lie at address zero.
-        EntryRef(unsafe { NonNull::new_unchecked(std::ptr::with_exposed_provenance_mut(address)) }, PhantomData)
+        EntryRef(
+            unsafe { NonNull::new_unchecked(std::ptr::with_exposed_provenance_mut(address)) },
+            PhantomData,
+        )
     }
 
     #[inline]
@@ -430,8 +441,13 @@ impl<'a> EntryRef<'a> {
         }
     }
 
+    /// Whether the encoding is `raw` however short the value.
+    pub fn is_raw(self) -> bool {
+        self.header() & RAW_BIT != 0
+    }
+
     pub fn encoding(self) -> Encoding {
-        let raw = self.header() & RAW_BIT != 0;
+        let raw = self.is_raw();
         match self.value() {
             ValueRef::Int(_) => Encoding::Int,
             ValueRef::Bytes(bytes) if !raw && bytes.len() <= EMBEDDED_BYTES_MAX => Encoding::Embstr,
@@ -449,7 +465,7 @@ impl<'a> EntryRef<'a> {
                 ValueRef::Bytes(bytes) => Payload::Inline(bytes),
                 ValueRef::Large(bytes) => Payload::Large(bytes.clone()),
             },
-            raw: self.header() & RAW_BIT != 0,
+            raw: self.is_raw(),
             recency: self.recency(),
             walk: self.walk(),
         }
@@ -482,7 +498,8 @@ fn is_equal(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
         return false;
     }
-    match (left.first_chunk::<8>(), left.last_chunk::<8>(), right.first_chunk::<8>(), right.last_chunk::<8>()) {
+    match (left.first_chunk::<8>(), left.last_chunk::<8>(), right.first_chunk::<8>(), right.last_chunk::<8>())
+    {
         (Some(left_head), Some(left_tail), Some(right_head), Some(right_tail)) if left.len() <= 16 => {
             left_head == right_head && left_tail == right_tail
         }

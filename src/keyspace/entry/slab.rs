@@ -66,7 +66,8 @@ pub fn block_bytes(bytes: usize) -> usize {
 
 /// The layout of a whole size class, so that an entry may grow within its block.
 fn large_layout(bytes: usize) -> Layout {
-    Layout::from_size_align(allocated_bytes(bytes), STEP).expect("an entry is far smaller than the address space")
+    Layout::from_size_align(allocated_bytes(bytes), STEP)
+        .expect("an entry is far smaller than the address space")
 }
 
 impl Slabs {
@@ -147,11 +148,6 @@ impl Slabs {
                 self.link(slab);
             }
         }
-    }
-
-    /// The bytes of all slabs, used or not.
-    pub fn reserved_bytes(&self) -> usize {
-        self.all.len() * SLAB_BYTES
     }
 
     #[cold]

@@ -96,8 +96,6 @@ impl Reference {
 }
 
 impl Group {
-    pub const EMPTY: Group = Group { marks: 0, references: [Reference::NONE; CELL_COUNT] };
-
     /// The fingerprint of a hash, which is never zero.
     #[inline]
     pub fn fingerprint(hash: u64) -> u8 {

@@ -21,6 +21,8 @@ use crate::keyspace::table::group::{CELL_COUNT, Group, PLACE_BITS, Reference};
 
 /// The most groups of a segment: at 32 KiB it splits.
 pub const GROUP_COUNT_MAX: usize = 512;
+/// The most cells of a segment.
+pub const CELL_COUNT_MAX: usize = GROUP_COUNT_MAX * CELL_COUNT;
 /// A place that no longer tells this many bits is taken from the hash anew.
 const PLACE_BITS_MIN: u32 = 12;
 const PLACE_MASK: u32 = (1 << PLACE_BITS) - 1;
@@ -110,16 +112,26 @@ impl Segment {
         self.block.wrapping_add(self.home(self.place(hash)))
     }
 
-    /// The entry whose fingerprint and place are those of `hash` in its home group, for prefetching.
+    /// The address of the entry whose fingerprint and place are those of `hash`, for prefetching.
     #[inline]
     pub fn likely_address(&self, hash: u64) -> Option<usize> {
         let place = self.place(hash);
-        let group = self.groups().get(self.home(place))?;
-        group
-            .matches(Group::fingerprint(hash))
-            .map(|cell| group.reference(cell))
-            .find(|reference| reference.place() == place)
-            .map(Reference::address)
+        let fingerprint = Group::fingerprint(hash);
+        let groups = self.groups();
+        let mut index = self.home(place);
+        for _ in 0..groups.len() {
+            let group = &groups[index];
+            for cell in group.matches(fingerprint) {
+                if group.reference(cell).place() == place {
+                    return Some(group.reference(cell).address());
+                }
+            }
+            if !group.overflows() {
+                return None;
+            }
+            index = if index + 1 == groups.len() { 0 } else { index + 1 };
+        }
+        None
     }
 
     #[inline]
@@ -309,13 +321,92 @@ impl Segment {
         self.references().map(|(_, reference)| unsafe { reference.view() })
     }
 
+    /// The first hash behind the range of this segment, which `hash` lies in.
+    pub fn range_end(&self, hash: u64) -> Option<u64> {
+        let range = u64::MAX >> self.depth();
+        (hash | range).checked_add(1)
+    }
+
+    /// The first hash, of those in this segment, that belongs to a later home group than `hash` does.
+    pub fn next_home(&self, hash: u64) -> Option<u64> {
+        let next_home = self.home(self.place(hash)) + 1;
+        if next_home >= self.group_count() {
+            return self.range_end(hash);
+        }
+        // Home groups begin where the scaled place reaches their number. Bits that places here do not tell are zero.
+        let unknown = self.depth() - u32::from(self.base);
+        let known = (next_home << PLACE_BITS).div_ceil(self.group_count()).next_multiple_of(1 << unknown) as u64;
+        if known >> PLACE_BITS != 0 {
+            return self.range_end(hash);
+        }
+        let start = hash & !(u64::MAX >> self.depth());
+        Some(start | known << (u64::BITS - PLACE_BITS - self.depth()))
+    }
+
+    /// The entries whose search begins in the home group of `hash`, wherever they lie.
+    pub fn entries_at(&self, hash: u64) -> impl Iterator<Item = EntryRef<'_>> {
+        // SAFETY: an occupied cell refers to an entry that this segment owns, and `self` is borrowed.
+        self.references_at(hash).map(|reference| unsafe { reference.view() })
+    }
+
+    /// As `entries_at`, of entries with a deadline only, without touching the others.
+    pub fn expiring_at(&self, hash: u64) -> impl Iterator<Item = EntryRef<'_>> {
+        // SAFETY: an occupied cell refers to an entry that this segment owns, and `self` is borrowed.
+        self.references_at(hash).filter(|reference| reference.has_deadline()).map(|reference| unsafe { reference.view() })
+    }
+
+    /// The addresses of entries with a deadline in the home group of `hash` itself, for prefetching.
+    pub fn expiring_addresses(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let group = self.groups().get(self.home(self.place(hash)));
+        group.into_iter().flat_map(|group| group.occupied().map(|cell| group.reference(cell))).filter_map(|reference| {
+            reference.has_deadline().then(|| reference.address())
+        })
+    }
+
+    fn references_at(&self, hash: u64) -> impl Iterator<Item = Reference> {
+        let home = self.home(self.place(hash));
+        let (before, from) = self.groups().split_at(home);
+        let mut searching = true;
+        from.iter()
+            .chain(before)
+            .take_while(move |group| std::mem::replace(&mut searching, group.overflows()))
+            .flat_map(|group| group.occupied().map(|cell| group.reference(cell)))
+            .filter(move |reference| self.home(reference.place()) == home)
+    }
+
+    pub fn cell_count(&self) -> usize {
+        self.group_count() * CELL_COUNT
+    }
+
+    /// The entry in cell number `cell` of all cells, if there is one.
+    pub fn entry_in_cell(&self, cell: usize) -> Option<EntryRef<'_>> {
+        let reference = self.groups().get(cell / CELL_COUNT)?.reference(cell % CELL_COUNT);
+        // SAFETY: a reference that is not empty is that of an entry that this segment owns, and `self` is borrowed.
+        (reference != Reference::NONE).then(|| unsafe { reference.view() })
+    }
+
+    /// Lets `change` take every entry and give it back, moved, under the same key.
+    /// If `change` panics the process must end: a cell still names the entry that was taken.
+    pub fn replace_all(&mut self, mut change: impl FnMut(Entry) -> Entry) {
+        for group in self.groups_mut() {
+            for cell in group.occupied() {
+                let reference = group.reference(cell);
+                // SAFETY: the cell is occupied, and is written anew with what comes back.
+                let entry = change(unsafe { reference.into_entry() });
+                group.exchange(cell, Reference::new(entry, reference.place()));
+            }
+        }
+    }
+
     /// The bit of a place that the next split goes by.
     fn place_bit(&self) -> u32 {
         1 << (PLACE_BITS - 1 - (self.depth() - u32::from(self.base)))
     }
 
     fn references(&self) -> impl Iterator<Item = (u8, Reference)> {
-        self.groups().iter().flat_map(|group| group.occupied().map(|cell| (group.mark(cell), group.reference(cell))))
+        self.groups()
+            .iter()
+            .flat_map(|group| group.occupied().map(|cell| (group.mark(cell), group.reference(cell))))
     }
 
     fn free_block(&mut self) {

@@ -26,6 +26,12 @@ struct Stored {
     deadline_ms: Option<u64>,
 }
 
+impl Stored {
+    fn is_live(&self, now_ms: u64) -> bool {
+        self.deadline_ms.is_none_or(|deadline_ms| now_ms <= deadline_ms)
+    }
+}
+
 type Map = BTreeMap<Vec<u8>, Stored>;
 
 struct Check {
@@ -122,23 +128,94 @@ impl Check {
                 assert_eq!(removed, self.maps[database].remove(&name).is_some());
             }
             (56..62, _) => self.set_deadline(database, &key),
-            (62..70, _) => self.edit(database, &key),
+            (62..69, _) => self.edit(database, &key),
+            (69, _) => self.move_key(database, &key),
             _ => self.compare(database, &key),
         }
     }
 
     /// What concerns no single key.
     fn maintain(&mut self, database: usize) {
-        match self.below(4000) {
+        let other = self.below(self.run.databases as u64) as usize;
+        let rare = 50 * self.run.keys.max(1000) / 1000;
+        match self.below(rare) {
             0 => {
                 self.keyspace.flush(database);
                 self.maps[database].clear();
             }
-            1..40 => self.compare_all(),
+            1 => self.compare_all(),
+            2 => self.compare_scan(database),
+            3 => {
+                self.keyspace.swap_databases(database, other);
+                self.maps.swap(database, other);
+            }
+            4..8 => self.send_slot_away_and_back(database),
+            8..12 => self.random_key(database),
             _ => {
                 self.keyspace.free_some(50);
+                self.expire();
             }
         }
+    }
+
+    fn expire(&mut self) {
+        let budget = self.below(200) as usize + 1;
+        self.keyspace.changes_mut().forget_notes();
+        self.keyspace.expire_due(self.now_ms, budget);
+        for note in self.keyspace.changes().notes() {
+            let stored = self.maps[note.database].remove(note.key);
+            // The model may have dropped it before, when it was asked for.
+            assert!(stored.is_none_or(|stored| !stored.is_live(self.now_ms)));
+        }
+        self.keyspace.changes_mut().forget_notes();
+    }
+
+    fn send_slot_away_and_back(&mut self, database: usize) {
+        let name = self.name();
+        let slot = self.slot(&name);
+        let count = self.keyspace.slot_len(database, slot);
+        let Some(moved) = self.keyspace.take_slot(database, slot) else {
+            assert_eq!(count, 0);
+            return;
+        };
+        assert_eq!((moved.slot(), moved.key_count()), (slot, count));
+        assert_eq!(self.keyspace.slot_len(database, slot), 0);
+        self.keyspace.check_tally(database);
+        let mut elsewhere = Keyspace::new(1, self.hasher.clone(), Recency::Lru);
+        elsewhere.put_slot(0, moved);
+        elsewhere.check_tally(0);
+        assert_eq!(elsewhere.len(0), count);
+        let moved = elsewhere.take_slot(0, slot).expect("the slot has keys");
+        self.keyspace.put_slot(database, moved);
+    }
+
+    fn random_key(&mut self, database: usize) {
+        let mut state = self.below(u64::MAX);
+        let found = self.keyspace.random_key(database, self.now_ms, || {
+            state = state.wrapping_mul(0xd129_42f2_fb36_2a2d).wrapping_add(0x9e37_79b9_7f4a_7c15);
+            state
+        });
+        match found {
+            Some(entry) => assert!(self.maps[database][entry.key()].is_live(self.now_ms)),
+            None => assert!(self.maps[database].values().all(|stored| !stored.is_live(self.now_ms))),
+        }
+    }
+
+    fn compare_scan(&mut self, database: usize) {
+        let count = self.below(30) as usize + 1;
+        let mut seen = BTreeMap::new();
+        let mut cursor = 0;
+        loop {
+            cursor = self.keyspace.scan(database, cursor, count, self.now_ms, |entry| {
+                seen.insert(entry.key().to_vec(), entry.value().to_vec());
+            });
+            assert!(cursor < 1 << 53);
+            if cursor == 0 {
+                break;
+            }
+        }
+        let live = self.maps[database].iter().filter(|(_, stored)| stored.is_live(self.now_ms));
+        assert!(live.map(|(name, stored)| (name, &stored.value)).eq(seen.iter()));
     }
 
     fn set(&mut self, database: usize, key: &Key<'_>) {
@@ -152,7 +229,8 @@ impl Check {
             }
             _ => (Deadline::Clear, None),
         };
-        let given = if self.below(2) == 0 { Value::Bytes(&value) } else { Value::Large(value.clone().into()) };
+        let given =
+            if self.below(2) == 0 { Value::Bytes(&value) } else { Value::Large(value.clone().into()) };
         let existed = self.keyspace.set(database, key, given, deadline, Cause::Set, self.now_ms);
         assert_eq!(existed, former.is_some());
         self.maps[database].insert(key.bytes.to_vec(), Stored { value, deadline_ms });
@@ -178,11 +256,25 @@ impl Check {
         changed.value[grown - 1] = b'!';
     }
 
+    fn move_key(&mut self, from: usize, key: &Key<'_>) {
+        let to = self.below(self.run.databases as u64) as usize;
+        self.maps[to].retain_live(key.bytes, self.now_ms);
+        // A move to where the key is does not look at where it comes from, so an expired one is removed here.
+        self.keyspace.peek(from, key, self.now_ms);
+        let moved = self.keyspace.move_key(from, to, key, self.now_ms);
+        let moves = self.maps[from].contains_key(key.bytes) && !self.maps[to].contains_key(key.bytes);
+        assert_eq!(moved, moves);
+        if moves {
+            let stored = self.maps[from].remove(key.bytes).expect("it was just seen");
+            self.maps[to].insert(key.bytes.to_vec(), stored);
+        }
+    }
+
     fn compare(&mut self, database: usize, key: &Key<'_>) {
-        let found = self.keyspace.find(database, key, self.now_ms).map(|entry| Stored {
-            value: entry.value().to_vec(),
-            deadline_ms: entry.deadline_ms(),
-        });
+        let found = self
+            .keyspace
+            .find(database, key, self.now_ms)
+            .map(|entry| Stored { value: entry.value().to_vec(), deadline_ms: entry.deadline_ms() });
         assert_eq!(found.as_ref(), self.maps[database].get(key.bytes));
     }
 
@@ -192,7 +284,7 @@ impl Check {
             self.keyspace.check_tally(database);
             for (name, stored) in std::mem::take(&mut self.maps[database]) {
                 let key = hasher.key(&name, self.slot(&name));
-                let live = stored.deadline_ms.is_none_or(|deadline_ms| self.now_ms <= deadline_ms);
+                let live = stored.is_live(self.now_ms);
                 let found = self.keyspace.find(database, &key, self.now_ms);
                 assert_eq!(found.map(|entry| entry.value().to_vec()), live.then(|| stored.value.clone()));
                 if live {
@@ -213,7 +305,11 @@ trait Live {
 
 impl Live for Map {
     fn retain_live(&mut self, name: &[u8], now_ms: u64) {
-        if self.get(name).and_then(|stored| stored.deadline_ms).is_some_and(|deadline_ms| now_ms > deadline_ms) {
+        if self
+            .get(name)
+            .and_then(|stored| stored.deadline_ms)
+            .is_some_and(|deadline_ms| now_ms > deadline_ms)
+        {
             self.remove(name);
         }
     }
@@ -238,5 +334,7 @@ impl Keyspace {
         }
         assert_eq!(tally, data.tally);
         assert_eq!(runs, data.runs);
+        let scheduled = data.schedule.as_ref().map_or(0, |schedule| schedule.deadline_count());
+        assert_eq!(scheduled, tally.expiring_count);
     }
 }

@@ -68,11 +68,7 @@ fn naive_class(inside: &[u8]) -> ([bool; 256], &[u8]) {
 #[test]
 fn answers_are_those_of_redis() {
     for &(pattern, text, expected) in answers::ANSWERS {
-        assert_eq!(
-            matches(pattern, text),
-            expected,
-            "pattern {pattern:?}, text {text:?}"
-        );
+        assert_eq!(matches(pattern, text), expected, "pattern {pattern:?}, text {text:?}");
     }
 }
 
@@ -89,16 +85,7 @@ fn the_naive_model_agrees_with_the_recorded_answers() {
 
 #[test]
 fn case_is_ignored_when_asked() {
-    for pattern in [
-        "PORT*",
-        "P[O]RT",
-        "p[N-P]rt",
-        "[^\\P]ort",
-        "[P-P]ort",
-        "\\Po[r]t",
-        "por[T]",
-        "POR?",
-    ] {
+    for pattern in ["PORT*", "P[O]RT", "p[N-P]rt", "[^\\P]ort", "[P-P]ort", "\\Po[r]t", "por[T]", "POR?"] {
         assert!(matches_any_case(pattern, "port"), "{pattern}");
     }
     for pattern in ["[\\P]ort", "[^P]ort", "[^p-P]ort"] {
