@@ -9,7 +9,7 @@ use basalt::bridge::{Bridge, Identity};
 use basalt::config::{Config, LogFormat, LogLevel, Settings, Start};
 use basalt::control_plane;
 use basalt::data_plane::launch::{launch, placement};
-use basalt::keyspace::Hasher;
+use basalt::sys::host::random_seeds;
 use basalt::sys::probe::{check_host, raise_descriptor_limit};
 use basalt::sys::waker::Waker;
 use tracing::Level;
@@ -42,7 +42,8 @@ fn main() -> ExitCode {
     match serve(config, &settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error}");
+            // Each line is one of the log, as those that read it expect.
+            error.to_string().lines().for_each(|line| tracing::error!("{line}"));
             ExitCode::FAILURE
         }
     }
@@ -98,17 +99,8 @@ fn limit_clients(config: &mut Config, settings: &Settings) -> Result<(), String>
 fn identity() -> Identity {
     let started_at_us =
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64);
-    // The hasher is seeded from the system's entropy.
-    let hasher = Hasher::random();
-    let id = |seeds: [&[u8]; 3]| {
-        let digits: String = seeds.iter().map(|seed| format!("{:016x}", hasher.hash(seed))).collect();
-        digits[..40].to_owned()
-    };
-    Identity {
-        started_at_us,
-        run_id: id([b"run 1", b"run 2", b"run 3"]),
-        replication_id: id([b"replication 1", b"replication 2", b"replication 3"]),
-    }
+    let id = || random_seeds().iter().map(|seed| format!("{seed:016x}")).collect::<String>()[..40].to_owned();
+    Identity { started_at_us, run_id: id(), replication_id: id() }
 }
 
 fn start_log(settings: &Settings) -> std::io::Result<()> {

@@ -39,8 +39,26 @@ pub struct Call<'a> {
     /// Whether reading leaves the key's idle time alone (CLIENT NO-TOUCH).
     pub no_touch: bool,
     pub keyspace: &'a mut Keyspace,
+    pub lookups: &'a mut Lookups,
     pub reply: Reply<'a>,
     pub turn: &'a Turn,
+}
+
+/// How many reads found their key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lookups {
+    pub hits: u64,
+    pub misses: u64,
+}
+
+impl Lookups {
+    #[inline]
+    pub fn count(&mut self, is_hit: bool) {
+        match is_hit {
+            true => self.hits += 1,
+            false => self.misses += 1,
+        }
+    }
 }
 
 impl<'a> Call<'a> {
@@ -52,6 +70,18 @@ impl<'a> Call<'a> {
 
     /// The entry of the first key, and where to write about it. This is a use of the key, unless the client said
     /// NO-TOUCH.
+    #[inline]
+    pub fn read(&mut self) -> (Option<EntryRef<'_>>, &mut Reply<'a>) {
+        let (database, now_ms) = (self.database.into(), self.turn.now_ms());
+        let entry = match self.no_touch {
+            false => self.keyspace.find(database, &self.key, now_ms),
+            true => self.keyspace.peek(database, &self.key, now_ms),
+        };
+        self.lookups.count(entry.is_some());
+        (entry, &mut self.reply)
+    }
+
+    /// The same for a command that writes: not counted among the hits and misses.
     #[inline]
     pub fn find(&mut self) -> (Option<EntryRef<'_>>, &mut Reply<'a>) {
         let (database, now_ms) = (self.database.into(), self.turn.now_ms());

@@ -36,7 +36,9 @@ fn exists(call: &mut Call) -> Result<(), CommandError> {
     let found = (1..call.args.len())
         .filter(|&index| {
             let key = call.key_at(index);
-            call.keyspace.peek(call.database.into(), &key, now_ms).is_some()
+            let is_there = call.keyspace.peek(call.database.into(), &key, now_ms).is_some();
+            call.lookups.count(is_there);
+            is_there
         })
         .count();
     call.reply.integer(found as i64);

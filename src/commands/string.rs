@@ -71,7 +71,7 @@ fn set_access(args: &Args) -> Access {
 /// Replies with the string at the key, or null.
 #[inline]
 fn reply_with_value(call: &mut Call) -> Result<(), CommandError> {
-    let (entry, reply) = call.find();
+    let (entry, reply) = call.read();
     match entry {
         Some(entry) => write_value(string(entry)?, reply),
         None => reply.null(),

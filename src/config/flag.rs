@@ -25,6 +25,8 @@ pub enum Kind {
     Bool,
     /// A whole number between two bounds, both included.
     Integer(i64, i64),
+    /// A whole number, not negative, of which a lower or higher one than these bounds becomes the bound.
+    Clamped(i64, i64),
     /// Bytes between two bounds, both included; units may follow (k, kb, m, mb, g, gb).
     Memory(u64, u64),
     /// Bytes, or a share such as `5%`.
@@ -155,7 +157,7 @@ impl Kind {
         match self {
             Kind::Bool => "yes, no".into(),
             Kind::Integer(min, i64::MAX) => format!("integer from {min}"),
-            Kind::Integer(min, max) => format!("integer {min}..{max}"),
+            Kind::Integer(min, max) | Kind::Clamped(min, max) => format!("integer {min}..{max}"),
             Kind::Memory(0, _) => "memory".into(),
             Kind::Memory(min, _) => format!("memory from {min}"),
             Kind::MemoryOrPercent => "memory or percent".into(),

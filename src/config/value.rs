@@ -133,6 +133,7 @@ impl Flag {
         match self.kind {
             Kind::Bool => parse_bool(word),
             Kind::Integer(min, max) => parse_integer(word, min, max),
+            Kind::Clamped(min, max) => parse_clamped(word, min, max),
             Kind::Memory(min, max) => parse_memory(word, min, max),
             Kind::MemoryOrPercent => parse_memory_or_percent(word),
             Kind::Octal(max) => parse_octal(word, max),
@@ -207,6 +208,13 @@ fn parse_integer(word: &[u8], min: i64, max: i64) -> Result<Value, ValueError> {
         return Err(ValueError::OutOfRange { min, max: max.max(0).unsigned_abs() });
     }
     Ok(Value::Integer(number))
+}
+
+fn parse_clamped(word: &[u8], min: i64, max: i64) -> Result<Value, ValueError> {
+    match parse_integer(word, 0, i64::from(i32::MAX))? {
+        Value::Integer(number) => Ok(Value::Integer(number.clamp(min, max))),
+        other => Ok(other),
+    }
 }
 
 /// A number written the one way it would be printed: no sign but `-`, no space, no leading zero.

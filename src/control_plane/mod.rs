@@ -19,6 +19,8 @@ pub fn run(bridge: &Bridge) -> io::Result<()> {
 
 async fn wait_for_end(bridge: &Bridge) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
+    // As Redis: the end of a terminal session is not the end of the server.
+    let _hangup = signal(SignalKind::hangup())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut sampling = interval(SAMPLE_INTERVAL);
     sampling.set_missed_tick_behavior(MissedTickBehavior::Delay);

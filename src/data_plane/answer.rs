@@ -149,6 +149,7 @@ impl Core {
             }
             Subject::ResetCounters => {
                 self.counters().reset();
+                self.shard.lookups = Default::default();
                 question.answer.extend_from_slice(b"+OK\r\n");
             }
             Subject::ClientList(filter) => {

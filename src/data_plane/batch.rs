@@ -324,7 +324,8 @@ impl Core {
         let mut error = Vec::new();
         refusal.write_into(&args, &mut error);
         if refusal.closes() {
-            return self.close_after_replies(planned.connection);
+            // As Redis: nothing more is said, not even what was to be.
+            return self.shut(planned.connection);
         }
         self.counters().error_replies.add(1);
         self.reply(planned.connection, |out| out.bytes.extend_from_slice(&error));

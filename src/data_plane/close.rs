@@ -17,42 +17,32 @@ impl Core {
         }
     }
 
-    /// Ends the connection now; what is still out for it is dropped.
+    /// Ends the connection now; what is still out for it is dropped. It is forgotten between two turns.
     pub(super) fn shut(&mut self, index: u32) {
         let connection = self.connections.at(index);
         if connection.closing != Closing::Shut {
             connection.closing = Closing::Shut;
+            connection.inbox = None;
             socket::shut_down(connection.socket.as_fd());
         }
-        self.release_if_idle(index);
+        self.closing.push((connection.generation, index));
     }
 
-    /// Looks at the connections that are to be closed, when the replies of the turn are on their way.
-    pub(super) fn shut_those_done(&mut self) {
+    /// Goes on with the end of connections, when the replies of the turn are on their way.
+    pub(super) fn close_those_done(&mut self) {
         for (generation, index) in std::mem::take(&mut self.closing) {
-            if self.connections.find(generation, index).is_some() {
-                self.shut_if_done(index);
+            let Some(connection) = self.connections.find(generation, index) else {
+                continue;
+            };
+            let is_sent = connection.outbox.is_none() && connection.session.is_settled();
+            match connection.closing {
+                Closing::AfterReplies if is_sent => self.shut(index),
+                Closing::Shut if !connection.receiving && !connection.is_sending() => {
+                    self.connections.remove(index);
+                    self.bridge.dismiss_client();
+                }
+                _ => {}
             }
-        }
-    }
-
-    /// Shuts a connection that was to be closed, once nothing is left to send.
-    pub(super) fn shut_if_done(&mut self, index: u32) {
-        let connection = self.connections.at(index);
-        let done = connection.closing == Closing::AfterReplies
-            && connection.outbox.is_none()
-            && connection.session.is_settled();
-        if done {
-            self.shut(index);
-        }
-    }
-
-    /// Forgets a connection on which no operation is outstanding.
-    fn release_if_idle(&mut self, index: u32) {
-        let connection = self.connections.at(index);
-        if connection.closing == Closing::Shut && !connection.receiving && !connection.is_sending() {
-            self.connections.remove(index);
-            self.bridge.dismiss_client();
         }
     }
 

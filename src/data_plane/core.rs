@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::data_plane::accept::Listener;
 use crate::data_plane::batch::Planned;
 use crate::data_plane::connection::Connections;
+use crate::data_plane::housekeeping::Housekeeping;
 use crate::data_plane::inbox::Inbox;
 use crate::data_plane::mesh::Mesh;
 use crate::keyspace::Hasher;
@@ -63,12 +64,13 @@ pub struct Core {
     pub resumable: Vec<u32>,
     /// Connections, by generation and index, that wait for room in the mesh.
     pub crowded: Vec<(u32, u32)>,
-    /// Connections, by generation and index, that are to be shut as soon as nothing is left to send.
+    /// Connections, by generation and index, that may be shut or forgotten when the replies are on their way.
     pub closing: Vec<(u32, u32)>,
     pub spare_orders: Vec<Box<Order>>,
     /// When to look at idle clients and soft limits again.
     pub next_tick: Option<Instant>,
     pub next_adopter: u16,
+    pub housekeeping: Housekeeping,
     /// When something last happened; kept only while `spin-us` is set.
     pub worked_at: Option<Instant>,
 }
@@ -124,6 +126,7 @@ impl Core {
             spare_orders: Vec::new(),
             next_tick: None,
             next_adopter: 0,
+            housekeeping: Housekeeping::default(),
             worked_at: None,
         })
     }
@@ -159,12 +162,16 @@ impl Core {
             self.worked_at = Some(Instant::now());
         }
         self.resume();
+        self.keep_house();
         self.tick();
     }
 
     /// Whether there is nothing left to do, and until when.
     fn wait(&mut self) -> Wait {
-        let has_work = !self.resumable.is_empty() || !self.backlog.is_empty();
+        let has_work = !self.resumable.is_empty()
+            || !self.backlog.is_empty()
+            || !self.closing.is_empty()
+            || self.housekeeping.has_work();
         if has_work || self.is_spinning() || !self.mesh.fall_asleep() {
             return Wait::No;
         }
@@ -186,7 +193,7 @@ impl Core {
 
     fn next_deadline(&self) -> Option<Instant> {
         let accepting = self.listeners.iter().filter_map(|listener| listener.resume_at).min();
-        self.next_tick.into_iter().chain(accepting).min()
+        self.next_tick.into_iter().chain(accepting).chain(self.housekeeping.next_expiry).min()
     }
 
     fn complete(&mut self, completion: Completion) {
@@ -222,6 +229,8 @@ impl Core {
     pub(super) fn publish_counters(&self) {
         let counters = self.counters();
         counters.clients.set(self.connections.count() as u64);
+        counters.keyspace_hits.set(self.shard.lookups.hits);
+        counters.keyspace_misses.set(self.shard.lookups.misses);
         counters.used_memory.set(self.shard.keyspace.memory_bytes() as u64);
         for database in 0..usize::from(self.turn.databases) {
             counters.keys[database].set(self.shard.keyspace.len(database) as u64);

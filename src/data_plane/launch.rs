@@ -16,6 +16,7 @@ use crate::data_plane::core::{Core, Parts, now_us};
 use crate::data_plane::mesh::meshes;
 use crate::keyspace::{Hasher, Keyspace, Recency};
 use crate::shard::Shard;
+use crate::sys::host::random_seeds;
 use crate::sys::socket::{self, TcpListener};
 
 /// Registered memory of each executor's own rings: it does no I/O of ours.
@@ -27,9 +28,13 @@ pub const SHARDS_MAX: usize = 1024;
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
-    #[error("Could not create server TCP listening socket {address}:{port}: bind: {source}")]
+    #[error(
+        "Could not create server TCP listening socket {address}:{port}: bind: {}\n\
+         Failed listening on port {port} (TCP), aborting.",
+        sentence(source)
+    )]
     Bind { address: String, port: u16, source: io::Error },
-    #[error("Failed opening Unix socket {}: bind: {source}", path.display())]
+    #[error("Failed opening Unix socket {}: bind: {}", path.display(), sentence(source))]
     BindUnix { path: PathBuf, source: io::Error },
     #[error("Configured to not listen anywhere, exiting.")]
     NoListener,
@@ -39,6 +44,12 @@ pub enum LaunchError {
     TooManyShards { wanted: usize },
     #[error("cannot start the executor of shard {shard} on CPU {cpu}: {reason}")]
     Executor { shard: usize, cpu: usize, reason: String },
+}
+
+/// The system's own words, without the number that the standard library adds.
+fn sentence(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// The running cores.
@@ -68,7 +79,7 @@ pub fn placement(settings: &Settings) -> Result<Vec<usize>, LaunchError> {
 pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Result<Cores, LaunchError> {
     let mut listeners = listeners(settings, cpus.len())?;
     let slots = SlotMap::even(cpus.len() as u16);
-    let hasher = Hasher::random();
+    let hasher = Hasher::with_seeds(random_seeds());
     let meshes = meshes(bridge, slots.shards, slots.version);
     let mut handles = Vec::new();
     for (index, mesh) in meshes.into_iter().enumerate().rev() {

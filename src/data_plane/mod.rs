@@ -7,6 +7,7 @@ mod close;
 mod connection;
 mod core;
 mod facts;
+mod housekeeping;
 mod inbox;
 pub mod launch;
 mod mesh;

@@ -26,7 +26,7 @@ impl Core {
                     Message::Requests(batch) => self.run_remote(shard, batch),
                     Message::Replies(batch) => self.take_replies(batch),
                     Message::Question(question) => self.consider(shard, question),
-                    Message::Answer(question) => self.take_answer(question),
+                    Message::Answer(question) => self.take_answer(*question),
                 }
             }
         }
@@ -108,7 +108,7 @@ impl Core {
         self.complete_reply(remote.connection, remote.sequence, &reply);
     }
 
-    fn take_answer(&mut self, question: Box<Question>) {
+    fn take_answer(&mut self, question: Question) {
         if self.connections.find(question.generation, question.connection).is_some() {
             let reply = Out { bytes: question.answer, shared: Vec::new() };
             self.complete_reply(question.connection, question.sequence, &reply);

@@ -26,7 +26,7 @@ impl Core {
         }
         self.segments = segments;
         self.segments.clear();
-        self.shut_those_done();
+        self.close_those_done();
         self.backlog.extend(completions.drain(..));
         self.ring.recycle(completions);
     }
@@ -150,7 +150,9 @@ impl Core {
         if connection.outbox.as_ref().is_some_and(|outbox| outbox.is_empty()) {
             connection.outbox = None;
         }
+        if connection.closing == Closing::AfterReplies {
+            self.closing.push((token.generation, token.index));
+        }
         self.send_outbox(token.index);
-        self.shut_if_done(token.index);
     }
 }

@@ -13,7 +13,7 @@ use crate::keyspace::table::segment::Spot;
 /// Slots are counted together in runs of this many, to pass over empty ones.
 pub const RUN_SLOTS: usize = 128;
 pub const RUN_COUNT: usize = SLOT_COUNT / RUN_SLOTS;
-/// Slabs or entries that one unit of a budget frees are counted alike; a slab is as much work as this many entries.
+/// Freeing a slab is as much work as freeing this many entries.
 const SLAB_WORK: usize = 16;
 
 pub struct Database {
@@ -52,15 +52,27 @@ pub enum Deadline {
     At(u64),
 }
 
+/// A value to store.
+pub struct Write<'a> {
+    pub payload: Payload<'a>,
+    /// Whether the encoding is `raw` however short the value.
+    pub raw: bool,
+    pub deadline: Deadline,
+    pub recency: u32,
+    pub walk: u16,
+}
+
+impl<'a> Write<'a> {
+    /// The entry to be written for `key`, whose deadline was `former_ms`.
+    fn draft(self, key: &'a [u8], former_ms: Option<u64>) -> Draft<'a> {
+        let Write { payload, raw, deadline, recency, walk } = self;
+        Draft { key, deadline_ms: deadline.resolve(former_ms), payload, raw, recency, walk }
+    }
+}
+
 /// What is to be done to one key.
 pub enum Edit<'a> {
-    Write {
-        payload: Payload<'a>,
-        raw: bool,
-        deadline: Deadline,
-        recency: u32,
-        walk: u16,
-    },
+    Write(Write<'a>),
     Deadline(Option<u64>),
     /// Changes inline bytes where they are; the encoding becomes `raw`.
     Bytes(&'a mut dyn FnMut(&mut [u8])),
@@ -121,7 +133,10 @@ impl Database {
     /// The memory of the entries and of the tables, including the array of tables.
     pub fn memory_bytes(&self) -> usize {
         let schedule_bytes = self.schedule.as_ref().map_or(0, |_| Schedule::MEMORY_BYTES);
-        self.tally.entry_bytes + self.tally.block_bytes + size_of::<[SlotTable; SLOT_COUNT]>() + schedule_bytes
+        self.tally.entry_bytes
+            + self.tally.block_bytes
+            + size_of::<[SlotTable; SLOT_COUNT]>()
+            + schedule_bytes
     }
 
     #[inline]
@@ -153,16 +168,15 @@ impl Database {
     pub fn apply(&mut self, key: &Key<'_>, edit: Edit<'_>) -> bool {
         let spot = self.table(key.slot).segment(key.hash).find(key.hash, key.bytes);
         match (spot, edit) {
-            (None, Edit::Write { payload, raw, deadline, recency, walk }) => {
-                let deadline_ms = deadline.resolve(None);
-                self.insert(key, Draft { key: key.bytes, deadline_ms, payload, raw, recency, walk });
-            }
+            (None, Edit::Write(write)) => self.insert(key, write.draft(key.bytes, None)),
             (None, Edit::Deadline(_) | Edit::Bytes(_) | Edit::Remove) => {}
-            (Some(spot), Edit::Write { payload, raw, deadline, recency, walk }) => {
-                self.alter(key, spot, |entry, slabs| {
-                    let deadline_ms = deadline.resolve(entry.view().deadline_ms());
-                    entry.replace(slabs, Draft { key: key.bytes, deadline_ms, payload, raw, recency, walk })
-                });
+            (Some(spot), Edit::Write(write)) => {
+                if !self.overwrite(key, spot, &write) {
+                    self.alter(key, spot, |entry, slabs| {
+                        let former_ms = entry.view().deadline_ms();
+                        entry.replace(slabs, write.draft(key.bytes, former_ms))
+                    });
+                }
             }
             (Some(spot), Edit::Deadline(deadline_ms)) => {
                 self.alter(key, spot, |entry, slabs| entry.with_deadline(slabs, deadline_ms));
@@ -193,6 +207,25 @@ impl Database {
         self.runs[usize::from(key.slot) / RUN_SLOTS % RUN_COUNT] += 1;
         let table = &mut self.tables[usize::from(key.slot) % SLOT_COUNT];
         table.insert(key.hash, entry, &self.hasher, &mut self.tally.block_bytes);
+    }
+
+    /// The way of most overwrites: the new value goes where the old one is, and no sum changes.
+    #[inline]
+    fn overwrite(&mut self, key: &Key<'_>, spot: Spot, write: &Write<'_>) -> bool {
+        let segment = self.tables[usize::from(key.slot) % SLOT_COUNT].segment_mut(key.hash);
+        let keeps_deadline = match write.deadline {
+            Deadline::Keep => true,
+            Deadline::Clear => !segment.entry(spot).has_deadline(),
+            Deadline::At(_) => false,
+        };
+        let mut done = false;
+        if keeps_deadline {
+            segment.replace_with(spot, |mut entry| {
+                done = entry.overwrite(&write.payload, write.raw, write.recency, write.walk);
+                entry
+            });
+        }
+        done
     }
 
     #[inline]

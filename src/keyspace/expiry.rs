@@ -15,7 +15,10 @@ impl Keyspace {
     /// `REMOVAL_WORK` of them.
     pub fn expire_due(&mut self, now_ms: u64, budget: usize) -> usize {
         let mut left = budget;
-        for database in 0..self.databases.len() {
+        // A database with much to do must not keep the others from their turn.
+        self.expiry_turn = (self.expiry_turn + 1) % self.databases.len();
+        for turn in 0..self.databases.len() {
+            let database = (self.expiry_turn + turn) % self.databases.len();
             while left > 0 && self.expire_slice(database, now_ms, &mut left) {}
         }
         budget - left
@@ -90,7 +93,9 @@ impl Database {
             for entry in segment.expiring_at(from) {
                 looked_at += 1;
                 match entry.deadline_ms() {
-                    Some(deadline_ms) if now_ms > deadline_ms => due.push(entry.key(), self.hasher.hash(entry.key())),
+                    Some(deadline_ms) if now_ms > deadline_ms => {
+                        due.push(entry.key(), self.hasher.hash(entry.key()))
+                    }
                     Some(deadline_ms) => search.count(deadline_ms, now_ms),
                     None => {}
                 }

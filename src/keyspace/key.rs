@@ -17,9 +17,9 @@ pub struct Key<'a> {
 pub struct Hasher(RandomState);
 
 impl Hasher {
-    /// A hasher whose seed differs in every process, so that clients cannot aim at one group.
-    pub fn random() -> Self {
-        Hasher(RandomState::new())
+    /// A hasher with a seed that nobody outside can guess, so that clients cannot aim at one group.
+    pub fn with_seeds(seeds: [u64; 4]) -> Self {
+        Hasher(RandomState::with_seeds(seeds[0], seeds[1], seeds[2], seeds[3]))
     }
 
     /// A hasher that gives the same hashes for the same `seed`.

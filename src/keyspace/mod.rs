@@ -31,17 +31,18 @@ mod tests;
 
 use bytes::{Bytes, BytesMut};
 
-pub use changes::{Cause, Changes, Listening, Note};
-use database::{Database, Edit};
-pub use database::{Deadline, Tally};
+use database::{Database, Edit, Write};
 use entry::Payload;
-pub use entry::{DEADLINE_MS_MAX, EntryRef};
 use expiry::DueKeys;
+use table::{prefetch, prefetch_entry_lines};
+
+pub use changes::{Cause, Changes, Listening, Note};
+pub use database::{Deadline, Tally};
+pub use entry::{DEADLINE_MS_MAX, EntryRef};
 pub use key::{Hasher, Key};
 pub use moves::MovedSlot;
 pub use recency::Recency;
 pub use scan::{cursor_slot, slot_cursor};
-use table::{prefetch, prefetch_entry_lines};
 pub use value::{Encoding, Kind, LARGE_BYTES_MIN, Value, ValueRef, exact_integer};
 
 /// How many slots the keys are spread over.
@@ -56,11 +57,13 @@ pub struct Keyspace {
     recency: Recency,
     changes: Changes,
     /// Flushed databases whose memory is still to be freed.
-    graveyard: Vec<Box<Database>>,
+    graveyard: Vec<Database>,
     random: u64,
     /// Where a value is put together that changes its size.
     scratch: Vec<u8>,
     due_keys: DueKeys,
+    /// The database that active expiry began with last.
+    expiry_turn: usize,
 }
 
 impl Keyspace {
@@ -76,6 +79,7 @@ impl Keyspace {
             graveyard: Vec::new(),
             scratch: Vec::new(),
             due_keys: DueKeys::default(),
+            expiry_turn: 0,
         }
     }
 
@@ -166,14 +170,9 @@ impl Keyspace {
         }
         self.remove_expired(database, key, now_ms);
         let raw = matches!(value, Value::Raw(_));
-        let edit = Edit::Write {
-            payload: payload_of(value),
-            raw,
-            deadline,
-            recency: self.recency.fresh(now_ms),
-            walk: 0,
-        };
-        self.change(database, key, cause, edit)
+        let recency = self.recency.fresh(now_ms);
+        let write = Write { payload: payload_of(value), raw, deadline, recency, walk: 0 };
+        self.change(database, key, cause, Edit::Write(write))
     }
 
     /// Changes the deadline of a key, or takes it away, and tells whether the key is there.
@@ -277,7 +276,7 @@ impl Keyspace {
             return;
         };
         self.changes.report_many(database, |key| data.find(key).is_some());
-        self.graveyard.push(data);
+        self.graveyard.push(*data);
     }
 
     /// Frees memory of flushed databases, about as much as `budget` entries hold. Tells whether all is freed.
@@ -310,7 +309,7 @@ impl Keyspace {
 
     /// The one function that every change of a key goes through. Tells whether the key was there before.
     fn change(&mut self, database: usize, key: &Key<'_>, cause: Cause, edit: Edit<'_>) -> bool {
-        let creates = matches!(edit, Edit::Write { .. });
+        let creates = matches!(edit, Edit::Write(_));
         let data = match &mut self.databases[database] {
             Some(data) => data,
             None if creates => self.databases[database].insert(Box::new(Database::new(self.hasher.clone()))),

@@ -1,7 +1,7 @@
 //! Keys that change their place: a slot that goes to another shard, a key or a whole database that changes its number.
 
 use crate::keyspace::changes::Cause;
-use crate::keyspace::database::{Database, Deadline, Edit, RUN_COUNT, RUN_SLOTS, Tally};
+use crate::keyspace::database::{Database, Deadline, Edit, RUN_COUNT, RUN_SLOTS, Tally, Write};
 use crate::keyspace::entry::Payload;
 use crate::keyspace::entry::slab::Slabs;
 use crate::keyspace::key::Key;
@@ -95,7 +95,8 @@ impl Keyspace {
                 Payload::Inline(&inline)
             }
         };
-        self.change(to, key, Cause::Move, Edit::Write { payload, raw, deadline, recency, walk: 0 });
+        let write = Write { payload, raw, deadline, recency, walk: 0 };
+        self.change(to, key, Cause::Move, Edit::Write(write));
         self.change(from, key, Cause::Move, Edit::Remove)
     }
 }

@@ -197,7 +197,12 @@ fn a_flushed_database_is_freed_in_slices() {
 }
 
 /// Loads `count` keys with a deadline each, spread over all slots or all in one.
-fn load_expiring(keyspace: &mut Keyspace, count: u64, slot_of: impl Fn(u64) -> u16, deadline: impl Fn(u64) -> u64) {
+fn load_expiring(
+    keyspace: &mut Keyspace,
+    count: u64,
+    slot_of: impl Fn(u64) -> u16,
+    deadline: impl Fn(u64) -> u64,
+) {
     let hasher = keyspace.hasher().clone();
     for number in 0..count {
         let name = format!("key:{number}");
@@ -237,7 +242,12 @@ fn few_keys_expire_as_soon_as_they_are_due() {
 #[test]
 fn an_early_deadline_among_many_late_ones_is_met_within_the_limit() {
     let keyspace = &mut keyspace();
-    load_expiring(keyspace, 5000, |_| 9, |number| NOW + if number == 4000 { 5000 } else { 100_000_000 + number });
+    load_expiring(
+        keyspace,
+        5000,
+        |_| 9,
+        |number| NOW + if number == 4000 { 5000 } else { 100_000_000 + number },
+    );
     keyspace.expire_due(NOW + 5001, 100_000);
     keyspace.expire_due(NOW + 5001 + schedule::LATE_MS_MAX, 100_000);
     assert_eq!(keyspace.len(0), 4999);
@@ -277,6 +287,28 @@ fn a_scan_sees_what_is_there_throughout_while_tables_change() {
         }
         keyspace.flush(0);
     }
+}
+
+#[test]
+fn a_moved_slot_may_go_to_another_thread() {
+    let keyspace = &mut keyspace();
+    let hasher = keyspace.hasher().clone();
+    for number in 0..20_000 {
+        set(keyspace, format!("key:{number}").as_bytes(), Value::Raw(&vec![b'x'; number % 2000]));
+    }
+    let moved = keyspace.take_slot(0, 3).expect("the slot has keys");
+    assert_eq!(keyspace.len(0), 0);
+    let receiver = std::thread::spawn(move || {
+        let mut keyspace = Keyspace::new(1, hasher, Recency::Lru);
+        set(&mut keyspace, b"own", Value::Int(1));
+        keyspace.remove(0, &keyspace.hasher().clone().key(b"own", 3), Cause::Delete, NOW);
+        keyspace.put_slot(0, moved);
+        (0..20_000).all(|number| {
+            let name = format!("key:{number}");
+            value(&mut keyspace, name.as_bytes()).is_some_and(|value| value.len() == number % 2000)
+        })
+    });
+    assert!(receiver.join().expect("the receiver does not panic"));
 }
 
 #[test]

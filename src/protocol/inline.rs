@@ -39,12 +39,17 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
+/// What ends a word: Redis takes vertical tab and form feed for a part of it, though not for its first letter.
+fn ends_word(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
 fn plain_words(line: &[u8], start: usize, spans: &mut Vec<Span>) {
     let mut word = None;
     for (index, &byte) in line.iter().enumerate() {
-        match (is_space(byte), word) {
-            (false, None) => word = Some(index),
-            (true, Some(begin)) => {
+        match word {
+            None if !is_space(byte) => word = Some(index),
+            Some(begin) if ends_word(byte) => {
                 spans.push(Span::new(start + begin, index - begin));
                 word = None;
             }
@@ -81,7 +86,7 @@ fn word(line: &[u8], mut at: usize, scratch: &mut Vec<u8>) -> Option<usize> {
         at = match byte {
             b'"' => double_quoted(line, at + 1, scratch)?,
             b'\'' => single_quoted(line, at + 1, scratch)?,
-            _ if is_space(byte) => return Some(at),
+            _ if ends_word(byte) => return Some(at),
             _ => {
                 scratch.push(byte);
                 at + 1

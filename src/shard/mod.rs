@@ -1,6 +1,7 @@
 //! One shard as a state machine: its keys, and the one path on which commands run against them.
 
 use crate::cluster::{SlotMap, slot_of};
+use crate::commands::call::Lookups;
 use crate::commands::{Call, Command, CommandError, Run, Turn};
 use crate::keyspace::{Key, Keyspace};
 use crate::protocol::reply::Mark;
@@ -26,11 +27,12 @@ pub struct Shard {
     pub index: u16,
     pub keyspace: Keyspace,
     pub slots: SlotMap,
+    pub lookups: Lookups,
 }
 
 impl Shard {
     pub fn new(index: u16, keyspace: Keyspace, slots: SlotMap) -> Self {
-        Shard { index, keyspace, slots }
+        Shard { index, keyspace, slots, lookups: Lookups::default() }
     }
 
     /// Whether this shard owns the keys of a request that was routed by another version of the map.
@@ -54,6 +56,7 @@ impl Shard {
             database: request.database,
             no_touch: request.no_touch,
             keyspace: &mut self.keyspace,
+            lookups: &mut self.lookups,
             reply: Reply::new(out, request.resp),
             turn,
         };

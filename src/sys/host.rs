@@ -10,3 +10,12 @@ pub fn operating_system() -> String {
 pub fn executable() -> String {
     std::env::current_exe().map_or(String::new(), |path| path.display().to_string())
 }
+
+/// Random numbers of the kernel, `getrandom(2)`.
+pub fn random_seeds() -> [u64; 4] {
+    let mut seeds = [0u64; 4];
+    // SAFETY: the 32 bytes of `seeds` are ours to be written; so few are never delivered in part.
+    let filled = unsafe { libc::getrandom(seeds.as_mut_ptr().cast(), size_of_val(&seeds), 0) };
+    assert!(filled == size_of_val(&seeds) as isize, "getrandom delivers small requests whole");
+    seeds
+}

@@ -1,3 +1,5 @@
+//! Requests made from templates.
+
 use std::collections::HashSet;
 
 use super::{Placeholders, Template, TemplateError, value_of};

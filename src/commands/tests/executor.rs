@@ -1,7 +1,7 @@
 //! One client and one shard: what the session and the shard do with a request, in a few lines.
 
 use crate::cluster::slot_of;
-use crate::commands::call::Process;
+use crate::commands::call::{Lookups, Process};
 use crate::commands::caller::Address;
 use crate::commands::{Call, Caller, Next, Run, SessionCall, Turn, resolve};
 use crate::keyspace::{Hasher, Keyspace, Recency};
@@ -79,6 +79,7 @@ impl Executor {
                     database: self.caller.database,
                     no_touch: self.caller.no_touch,
                     keyspace: &mut self.keyspace,
+                    lookups: &mut Lookups::default(),
                     reply,
                     turn: &self.turn,
                 })

@@ -27,7 +27,7 @@ pub static FLAGS: &[Flag] = &[
     row("lfu-log-factor", Integer(0, INT_MAX), "10", Live, Later, "How many uses it takes for a key to count as used often."),
     row("lfu-decay-time", Integer(0, INT_MAX), "1", Live, Later, "Minutes after which a key's count of uses is lowered."),
     row("active-expire-effort", Integer(1, 10), "1", Live, Later, "How hard to look for keys that have expired."),
-    row("hz", Integer(0, INT_MAX), "10", Live, Later, "How often in a second background work runs in Redis."),
+    row("hz", Clamped(1, 500), "10", Live, Later, "How often in a second background work runs in Redis."),
     row("dynamic-hz", Bool, "yes", Live, Later, "Run background work more often when there are many clients."),
     row("activerehashing", Bool, "yes", Live, Later, "Spend idle time on growing tables; tables here grow in small steps."),
     row("lazyfree-lazy-eviction", Bool, "no", Live, Later, "Free evicted values in the background."),

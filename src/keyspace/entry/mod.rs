@@ -37,6 +37,7 @@ const PAYLOAD_BYTES: [usize; 4] = [8, 0, size_of::<Bytes>(), 8];
 const _: () = assert!(align_of::<Bytes>() <= 8, "a payload is aligned to eight");
 
 const FORM_SHIFT: u32 = 3;
+const KIND_AND_FORM: u64 = (1 << 5) - 1;
 const DEADLINE_BIT: u64 = 1 << 5;
 const RAW_BIT: u64 = 1 << 6;
 const LONG_BIT: u64 = 1 << 7;
@@ -193,6 +194,40 @@ impl Entry {
         // SAFETY: the block is ours and takes the draft, as just compared; its former content owns nothing any more.
         unsafe { draft.write(self.0) };
         self
+    }
+
+    /// Writes another value of the same form over the old one, if it takes the same block and the entry is not long.
+    /// The sums that are kept over entries do not change by this. Tells whether it could be done.
+    #[inline]
+    pub fn overwrite(&mut self, payload: &Payload<'_>, raw: bool, recency: u32, walk: u16) -> bool {
+        let view = self.view();
+        if view.form() != payload.form() as usize || view.is_long() {
+            return false;
+        }
+        let block = self.0.cast::<u8>();
+        let inline = payload.inline_bytes();
+        match payload {
+            // SAFETY: an entry that is not long and holds an integer has it right behind the header, and we own it.
+            Payload::Int(number) => unsafe { block.add(HEADER_BYTES).cast().write(*number) },
+            Payload::Inline(bytes) => {
+                let (key_length, value_length) = view.lengths();
+                let at = view.key_at() + key_length;
+                if bytes.len() > 255 || block_bytes(at + bytes.len()) != block_bytes(at + value_length) {
+                    return false;
+                }
+                // SAFETY: the block is as large as one that was made for these bytes, they lie elsewhere, and we own it.
+                unsafe { block.add(at).copy_from_nonoverlapping(NonNull::from(*bytes).cast(), bytes.len()) };
+            }
+            Payload::Large(_) => return false,
+        }
+        let kept = view.header() & (DEADLINE_BIT | KIND_AND_FORM | 0xff << KEY_SHIFT);
+        let written = if raw { RAW_BIT } else { 0 }
+            | (inline.len() as u64) << VALUE_SHIFT
+            | u64::from(walk) << WALK_SHIFT
+            | u64::from(recency) << RECENCY_SHIFT;
+        // SAFETY: the entry begins with its header, and we own it.
+        unsafe { self.0.write(kept | written) };
+        true
     }
 
     /// Gives the entry another deadline, or none.

@@ -55,7 +55,7 @@ impl Reference {
     pub fn new(entry: Entry, place: u32) -> Self {
         let deadline = if entry.view().has_deadline() { DEADLINE_BIT } else { 0 };
         let address = entry.into_address() as u64;
-        debug_assert!(address % 8 == 0 && address >> (ADDRESS_BITS + 3) == 0);
+        debug_assert!(address.is_multiple_of(8) && address >> (ADDRESS_BITS + 3) == 0);
         Reference(u64::from(place) << PLACE_SHIFT | deadline | address >> 3)
     }
 

@@ -18,6 +18,7 @@ use crate::keyspace::entry::{Entry, EntryRef};
 use crate::keyspace::key::Hasher;
 use crate::keyspace::memory::allocated_bytes;
 use crate::keyspace::table::group::{CELL_COUNT, Group, PLACE_BITS, Reference};
+use crate::keyspace::table::prefetch;
 
 /// The most groups of a segment: at 32 KiB it splits.
 pub const GROUP_COUNT_MAX: usize = 512;
@@ -277,7 +278,14 @@ impl Segment {
         let renew = PLACE_BITS + u32::from(self.base) - depth < PLACE_BITS_MIN;
         let base = if renew { depth as u8 } else { self.base };
         let choice = self.place_bit();
-        let right_count = self.references().filter(|(_, reference)| reference.place() & choice != 0).count();
+        let mut right_count = 0;
+        for (_, reference) in self.references() {
+            right_count += usize::from(reference.place() & choice != 0);
+            // All keys are read below: asked for together they arrive several times faster.
+            if renew {
+                prefetch(std::ptr::without_provenance(reference.address()));
+            }
+        }
         let mut halves = [self.len() - right_count, right_count].map(|count| {
             let group_count = group_count_for(count + count / 8);
             Segment {
@@ -335,7 +343,8 @@ impl Segment {
         }
         // Home groups begin where the scaled place reaches their number. Bits that places here do not tell are zero.
         let unknown = self.depth() - u32::from(self.base);
-        let known = (next_home << PLACE_BITS).div_ceil(self.group_count()).next_multiple_of(1 << unknown) as u64;
+        let known =
+            (next_home << PLACE_BITS).div_ceil(self.group_count()).next_multiple_of(1 << unknown) as u64;
         if known >> PLACE_BITS != 0 {
             return self.range_end(hash);
         }
@@ -352,15 +361,16 @@ impl Segment {
     /// As `entries_at`, of entries with a deadline only, without touching the others.
     pub fn expiring_at(&self, hash: u64) -> impl Iterator<Item = EntryRef<'_>> {
         // SAFETY: an occupied cell refers to an entry that this segment owns, and `self` is borrowed.
-        self.references_at(hash).filter(|reference| reference.has_deadline()).map(|reference| unsafe { reference.view() })
+        self.references_at(hash)
+            .filter(|reference| reference.has_deadline())
+            .map(|reference| unsafe { reference.view() })
     }
 
     /// The addresses of entries with a deadline in the home group of `hash` itself, for prefetching.
     pub fn expiring_addresses(&self, hash: u64) -> impl Iterator<Item = usize> {
-        let group = self.groups().get(self.home(self.place(hash)));
-        group.into_iter().flat_map(|group| group.occupied().map(|cell| group.reference(cell))).filter_map(|reference| {
-            reference.has_deadline().then(|| reference.address())
-        })
+        let group = self.groups().get(self.home(self.place(hash))).into_iter();
+        let references = group.flat_map(|group| group.occupied().map(|cell| group.reference(cell)));
+        references.filter(|reference| reference.has_deadline()).map(Reference::address)
     }
 
     fn references_at(&self, hash: u64) -> impl Iterator<Item = Reference> {

@@ -1,0 +1,11 @@
+# The front door: `make help` lists what there is.
+.PHONY: help run test
+
+help: ## Lists the targets.
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: ## Builds for release and starts the server; ARGS="--port 7000" and the like are passed on.
+	cargo run --release --bin basalt -- $(ARGS)
+
+test: ## Runs all tests; Redis, which they compare with, is fetched into target/oracle.
+	scripts/test.sh

@@ -1,0 +1,83 @@
+//! How the replies of each row are compared. Refusals are compared byte by byte everywhere.
+
+/// What may differ between two good replies.
+#[derive(Clone, Copy, Debug)]
+pub enum Comparer {
+    /// Nothing.
+    Exact,
+    /// The values of these fields of a map.
+    Except(&'static [&'static str]),
+    /// The order of fields, the values of these, and fields that only we have.
+    Configuration { differing: &'static [&'static str], ours: &'static [&'static str] },
+    /// The values of INFO's lines, and which of Redis' fields are there; ours beside them.
+    Info { ours: &'static [&'static str] },
+    /// The values of each line's `name=value` fields, and ours at its end.
+    ClientLines { ours: &'static [&'static str] },
+    /// The number.
+    AnyInteger,
+    /// Rows that only one of the two has, and the order of rows.
+    CommandInfo,
+    /// The same, and summaries.
+    CommandDocs,
+    /// Names that only one of the two has, and their order.
+    CommandNames,
+    /// Which subcommands there are, and the wording of what they do.
+    Help,
+    /// Not sent at all.
+    Skip(&'static str),
+}
+
+use Comparer::*;
+
+pub const COMPARERS: &[(&str, Comparer)] = &[
+    ("GET", Exact),
+    ("SET", Exact),
+    ("DEL", Exact),
+    ("EXISTS", Exact),
+    ("DBSIZE", Exact),
+    ("FLUSHALL", Exact),
+    ("SHUTDOWN", Skip("ends the server: tests/server/stopping.rs")),
+    ("INFO", Info { ours: &["basalt_version", "shards"] }),
+    ("CONFIG|GET", Configuration { differing: DIFFERENT_FLAGS, ours: OWN_FLAGS }),
+    ("CONFIG|SET", Exact),
+    ("CONFIG|REWRITE", Exact),
+    ("CONFIG|RESETSTAT", Exact),
+    ("CONFIG|HELP", Help),
+    ("PING", Exact),
+    ("ECHO", Exact),
+    ("HELLO", Except(&["id"])),
+    ("SELECT", Exact),
+    ("QUIT", Exact),
+    ("RESET", Exact),
+    ("CLIENT|ID", AnyInteger),
+    ("CLIENT|SETNAME", Exact),
+    ("CLIENT|GETNAME", Exact),
+    ("CLIENT|SETINFO", Skip("newer than the Redis compared with")),
+    ("CLIENT|LIST", ClientLines { ours: OWN_CLIENT_FIELDS }),
+    ("CLIENT|INFO", ClientLines { ours: OWN_CLIENT_FIELDS }),
+    ("CLIENT|KILL", Exact),
+    ("CLIENT|NO-EVICT", Exact),
+    ("CLIENT|NO-TOUCH", Skip("newer than the Redis compared with")),
+    ("CLIENT|HELP", Help),
+    ("COMMAND", CommandInfo),
+    ("COMMAND|COUNT", AnyInteger),
+    ("COMMAND|INFO", CommandInfo),
+    ("COMMAND|DOCS", CommandDocs),
+    ("COMMAND|LIST", CommandNames),
+    ("COMMAND|GETKEYS", Exact),
+    ("COMMAND|GETKEYSANDFLAGS", Exact),
+    ("COMMAND|HELP", Help),
+];
+
+/// Settings of the test's own servers, and defaults that differ on purpose (docs/differences.md).
+const DIFFERENT_FLAGS: &[&str] = &["dir", "port", "save"];
+
+/// Flags that Redis does not have.
+const OWN_FLAGS: &[&str] = &["shards", "cpus", "loopback-congestion", "log-format", "spin-us"];
+
+/// Fields of CLIENT LIST that Redis 7.0 does not have.
+const OWN_CLIENT_FIELDS: &[&str] = &["shard", "lib-name", "lib-ver"];
+
+pub fn comparer_of(path: &str) -> Option<Comparer> {
+    COMPARERS.iter().find(|(name, _)| *name == path).map(|(_, comparer)| *comparer)
+}

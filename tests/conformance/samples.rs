@@ -1,0 +1,218 @@
+//! The values that requests are made with: few keys, so that commands meet, and numbers at their limits.
+
+use std::collections::BTreeSet;
+
+use basalt::commands::row::{Argument, ArgumentKind};
+
+use super::common::random::Random;
+use super::introspection::SHARED;
+
+pub const KEYS: &[&[u8]] = &[
+    b"key:1",
+    b"key:2",
+    b"key:3",
+    b"key:4",
+    b"{tag}a",
+    b"{tag}b",
+    b"{}x",
+    b"",
+    b"\x00\xff\r\nkey",
+    b"a key",
+];
+
+/// Databases that the samples of SELECT can reach.
+pub const DATABASES: &[u8] = &[0, 1, 2, 15];
+
+const STRINGS: &[&[u8]] = &[
+    b"",
+    b"a",
+    b"hello world",
+    b"0",
+    b"-1",
+    b"10",
+    b"007",
+    b"9223372036854775807",
+    b"3.14",
+    b"\x00\x01\xfe\xff",
+    b"line\r\nbreak",
+];
+
+const INTEGERS: &[&[u8]] = &[b"0", b"1", b"2", b"3", b"10", b"100", b"-1", b"-2"];
+const BAD_INTEGERS: &[&[u8]] =
+    &[b"x", b"", b" 1", b"+1", b"01", b"1.5", b"9223372036854775808", b"-9223372036854775809"];
+const DOUBLES: &[&[u8]] = &[b"0", b"1", b"-1.5", b"3.0e2", b"inf", b"-inf", b"nan", b"x", b""];
+
+/// Either over already or not before the test ends: what expires between two replies would differ by chance.
+const TTLS: &[&[u8]] = &[
+    b"100000",
+    b"1000000",
+    b"99999999999",
+    b"0",
+    b"-1",
+    b"9223372036854775",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b"x",
+    b"",
+];
+const TIMES: &[&[u8]] = &[
+    b"1",
+    b"1000000000",
+    b"4102444800",
+    b"4102444800000",
+    b"99999999999999",
+    b"0",
+    b"-1",
+    b"9223372036854775",
+    b"9223372036854775807",
+    b"x",
+    b"",
+];
+
+/// Values for arguments by name, where any string would nearly always be refused.
+const BY_NAME: &[(&str, &[&[u8]])] = &[
+    ("index", &[b"0", b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"x", b"4294967296"]),
+    ("seconds", TTLS),
+    ("milliseconds", TTLS),
+    ("section", &[b"server", b"clients", b"memory", b"stats", b"keyspace", b"CPU", b"nosuch", b"default"]),
+    ("protover", &[b"2", b"3", b"2", b"3", b"1", b"4", b"x", b"-3"]),
+    ("username", &[b"default", b"nosuch", b""]),
+    ("password", &[b"", b"secret"]),
+    ("clientname", &[b"joe", b"ann", b"", b"a b", b"a\nb", b"\xff"]),
+    ("connection-name", &[b"joe", b"ann", b"", b"a b", b"a\nb", b"\xff"]),
+    ("client-id", &[b"1000000007", b"1000000008", b"0", b"-1", b"x", b"9223372036854775808"]),
+    ("ip:port", &[b"127.0.0.1:1", b"1.2.3.4:5", b"x", b""]),
+    ("category", &[b"read", b"WRITE", b"fast", b"keyspace", b"nosuch", b""]),
+    ("module-name", &[b"nosuch", b""]),
+    ("pattern", &[b"*", b"c*", b"*t", b"get", b"?et", b"[sg]et", b"client|*", b"", b"nosuch"]),
+];
+
+/// Settings that neither end connections nor concern the files of a server.
+const SETTINGS: &[&[u8]] = &[
+    b"slowlog-max-len",
+    b"slowlog-log-slower-than",
+    b"hz",
+    b"lfu-log-factor",
+    b"maxmemory-samples",
+    b"MAXMEMORY-POLICY",
+    b"list-max-listpack-size",
+    b"list-max-ziplist-size",
+    b"hash-max-listpack-entries",
+    b"hash-max-ziplist-value",
+    b"lazyfree-lazy-expire",
+    b"appendfsync",
+    b"databases",
+    b"tcp-backlog",
+    b"set-max-intset-entries",
+    b"nosuch",
+    b"",
+];
+const SETTING_VALUES: &[&[u8]] = &[
+    b"1",
+    b"10",
+    b"128",
+    b"0",
+    b"-1",
+    b"-2",
+    b"500",
+    b"yes",
+    b"no",
+    b"YES",
+    b"abc",
+    b"",
+    b"1kb",
+    b"2mb",
+    b"99999999999",
+    b"allkeys-lru",
+    b"noeviction",
+    b"everysec",
+    b"always",
+    b"1 2",
+    b"1.5",
+];
+const SETTING_GLOBS: &[&[u8]] = &[
+    b"*",
+    b"max*",
+    b"*list*",
+    b"timeout",
+    b"TimeOut",
+    b"hz",
+    b"save",
+    b"nosuch",
+    b"[st]*",
+    b"*-max-?iplist-*",
+    b"",
+    b"client-output-buffer-limit",
+    b"bind",
+    b"slave*",
+    b"*\\*",
+    b"appendfsync",
+];
+
+/// A value for an argument: one that fits mostly.
+pub fn value(path: &str, argument: &Argument, random: &mut Random) -> Vec<u8> {
+    match (path, argument.name) {
+        ("CONFIG|SET", "parameter") => return random.pick(SETTINGS).to_vec(),
+        ("CONFIG|SET", "value") => return random.pick(SETTING_VALUES).to_vec(),
+        ("CONFIG|GET", _) => return random.pick(SETTING_GLOBS).to_vec(),
+        ("COMMAND|INFO" | "COMMAND|DOCS", _) => return command_name(random),
+        _ => {}
+    }
+    if let Some((_, choices)) = BY_NAME.iter().find(|(name, _)| *name == argument.name) {
+        return random.pick(choices).to_vec();
+    }
+    match argument.kind {
+        ArgumentKind::Integer if random.once_in(8) => random.pick(BAD_INTEGERS).to_vec(),
+        ArgumentKind::Integer => random.pick(INTEGERS).to_vec(),
+        ArgumentKind::Double => random.pick(DOUBLES).to_vec(),
+        ArgumentKind::UnixTime => random.pick(TIMES).to_vec(),
+        _ => string(random),
+    }
+}
+
+/// Short strings mostly; now and then the lengths at which another encoding or another way begins.
+fn string(random: &mut Random) -> Vec<u8> {
+    if !random.once_in(12) {
+        return random.pick(STRINGS).to_vec();
+    }
+    let bytes = *random.pick(&[44, 45, 63, 64, 255, 256, 4095, 16_383, 16_384, 16_385, 40_000]);
+    (0..bytes).map(|index| b'a' + (index % 26) as u8).collect()
+}
+
+fn command_name(random: &mut Random) -> Vec<u8> {
+    let names: Vec<_> = SHARED.iter().collect();
+    let name = *random.pick(&names);
+    match random.below(8) {
+        0 => b"nosuch".to_vec(),
+        1 => name.to_uppercase().into_bytes(),
+        _ => name.clone().into_bytes(),
+    }
+}
+
+/// Commands whose arguments are another command.
+pub fn takes_a_command(path: &str) -> bool {
+    matches!(path, "COMMAND|GETKEYS" | "COMMAND|GETKEYSANDFLAGS")
+}
+
+/// Requests by chance for what only Redis has: a word of one command in the place of another's name.
+pub fn means_redis_alone(arguments: &[Vec<u8>], names: &BTreeSet<String>) -> bool {
+    let lower = |index: usize| arguments.get(index).map(|word| String::from_utf8_lossy(word).to_lowercase());
+    let (first, second) = (lower(0).unwrap_or_default(), lower(1).unwrap_or_default());
+    let asks_about = first == "command"
+        && (1..arguments.len()).any(|index| names.contains(&lower(index).unwrap_or_default()));
+    names.contains(&first) || names.contains(&format!("{first}|{second}")) || asks_about
+}
+
+/// A look at the key of a request whose time may be over already: until somebody looks, chance decides whether
+/// it is counted.
+pub fn look_at_key(arguments: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+    let has_time = |word: &Vec<u8>| word.eq_ignore_ascii_case(b"EXAT") || word.eq_ignore_ascii_case(b"PXAT");
+    let key = arguments.get(1)?;
+    arguments.iter().any(has_time).then(|| vec![b"EXISTS".to_vec(), key.clone()])
+}
+
+/// Requests that would close the tests' other connections at a moment that cannot be foreseen.
+pub fn ends_other_connections(arguments: &[Vec<u8>]) -> bool {
+    let has = |word: &str| arguments.iter().any(|argument| argument.eq_ignore_ascii_case(word.as_bytes()));
+    has("kill") && ["normal", "default", "skipme", "laddr"].iter().any(|word| has(word))
+}

@@ -1,0 +1,19 @@
+//! The real binary on real sockets. Tests named `..._as_redis...` compare it with redis-server and need that one too.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod configuration;
+mod connections;
+mod errors;
+mod expiry;
+mod fragments;
+mod information;
+mod limits;
+mod pipelines;
+mod programs;
+mod protocol;
+mod startup;
+mod stopping;
+mod values;
+mod wire;
