@@ -124,7 +124,7 @@ fn requests_of_nothing_are_passed_over() {
 fn inline_words_may_be_quoted() {
     for (line, words) in [
         (&b"SET k v\r\n"[..], "SET|k|v"),
-        (b"  SET \t k\x0b\x0cv  \n", "SET|k|v"),
+        (b"  SET \t k\x0b\x0cv  \n", "SET|k\x0b\x0cv"),
         (b"PING\r\r\n", "PING"),
         (b"ECHO \"a b\"\r\n", "ECHO|a b"),
         (b"ECHO 'a \\'b\\n'\r\n", "ECHO|a 'b\\n"),

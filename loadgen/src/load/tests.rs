@@ -1,3 +1,5 @@
+//! What is counted of a load, exactly.
+
 use super::{Failure, Load};
 use crate::ring::Event;
 

@@ -1,3 +1,5 @@
+//! Replies cut at any byte are counted the same.
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 

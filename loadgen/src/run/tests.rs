@@ -1,3 +1,5 @@
+//! One run of load: exact counts, shapes of its report.
+
 use std::time::Duration;
 
 use super::{ServerTimes, per_request, percent, server_report, share};
