@@ -1,5 +1,5 @@
 # The front door: `make help` lists what there is.
-.PHONY: help run test
+.PHONY: help run test bench flamegraph
 
 help: ## Lists the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -9,3 +9,9 @@ run: ## Builds for release and starts the server; ARGS="--port 7000" and the lik
 
 test: ## Runs all tests; Redis, which they compare with, is fetched into target/oracle.
 	scripts/test.sh
+
+bench: ## Measures Basalt beside redis-server on one core each; ROUNDS=9 for figures worth keeping.
+	scripts/bench.sh $(ROUNDS)
+
+flamegraph: ## Profiles WORKLOAD (get-p1, get-p16, set-p16 ...) and draws flamegraphs/WORKLOAD.svg.
+	scripts/flamegraph.sh $(or $(WORKLOAD),get-p16)

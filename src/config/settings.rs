@@ -31,6 +31,8 @@ pub struct Settings {
     /// Empty means those of the affinity mask.
     pub cpus: Vec<usize>,
     pub spin_us: u32,
+    /// 0 means that the first request wakes a core.
+    pub gather_us: u32,
     /// Empty means the system's choice.
     pub loopback_congestion: String,
     pub log_level: LogLevel,
@@ -92,6 +94,7 @@ impl Config {
             shards: self.integer("shards"),
             cpus: cpu_numbers(self.text("cpus")).expect("the row's kind has checked the list"),
             spin_us: self.integer("spin-us"),
+            gather_us: self.integer("gather-us"),
             loopback_congestion: String::from_utf8_lossy(self.text("loopback-congestion")).into_owned(),
             log_level: self.log_level(),
             log_format: self.log_format(),

@@ -166,6 +166,7 @@ impl Core {
             receiving: false,
             stalled: false,
             active_at_s,
+            active_window: 0,
             last_command: None,
         });
         self.keep_receiving(index);

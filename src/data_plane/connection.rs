@@ -25,6 +25,8 @@ pub struct Connection {
     /// Requests must wait: a gathered reply, room in the mesh.
     pub stalled: bool,
     pub active_at_s: u32,
+    /// The last window of `Gathering` in which something arrived.
+    pub active_window: u32,
     pub last_command: Option<&'static Command>,
 }
 

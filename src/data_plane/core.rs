@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::data_plane::accept::Listener;
 use crate::data_plane::batch::Planned;
 use crate::data_plane::connection::Connections;
+use crate::data_plane::gathering::Gathering;
 use crate::data_plane::housekeeping::Housekeeping;
 use crate::data_plane::inbox::Inbox;
 use crate::data_plane::mesh::Mesh;
@@ -71,6 +72,8 @@ pub struct Core {
     pub next_tick: Option<Instant>,
     pub next_adopter: u16,
     pub housekeeping: Housekeeping,
+    pub gathering: Gathering,
+    pub last_turn_worked: bool,
     /// When something last happened; kept only while `spin-us` is set.
     pub worked_at: Option<Instant>,
 }
@@ -127,6 +130,8 @@ impl Core {
             next_tick: None,
             next_adopter: 0,
             housekeeping: Housekeeping::default(),
+            gathering: Gathering::default(),
+            last_turn_worked: false,
             worked_at: None,
         })
     }
@@ -151,6 +156,7 @@ impl Core {
         self.send_replies(wait);
         self.mesh.wake_up();
         self.turn.now_us = now_us();
+        self.gathering.begin_turn(self.turn.now_us);
         let mut worked = !self.backlog.is_empty();
         while let Some(completion) = self.backlog.pop_front() {
             self.complete(completion);
@@ -158,6 +164,7 @@ impl Core {
         self.finish_batch();
         self.ring.publish_buffers();
         worked |= self.read_messages();
+        self.last_turn_worked = worked;
         if worked && self.settings.spin_us > 0 {
             self.worked_at = Some(Instant::now());
         }
@@ -174,6 +181,11 @@ impl Core {
             || self.housekeeping.has_work();
         if has_work || self.is_spinning() || !self.mesh.fall_asleep() {
             return Wait::No;
+        }
+        if let Some((count, limit)) = self.gathering.wanted(self.settings.gather_us)
+            && self.last_turn_worked
+        {
+            return Wait::Several(count, limit);
         }
         match self.next_deadline() {
             None => Wait::Forever,

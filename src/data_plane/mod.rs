@@ -7,6 +7,7 @@ mod close;
 mod connection;
 mod core;
 mod facts;
+mod gathering;
 mod housekeeping;
 mod inbox;
 pub mod launch;

@@ -36,6 +36,7 @@ impl Core {
         };
         connection.receiving = completion.more;
         connection.active_at_s = (self.turn.now_us / 1_000_000) as u32;
+        self.gathering.note(&mut connection.active_window);
         let goes_on =
             completion.result > 0 || [-libc::ENOBUFS, -libc::ECANCELED].contains(&completion.result);
         if connection.closing == Closing::Shut || !goes_on {

@@ -115,6 +115,8 @@ pub struct ArenaSend {
 pub enum Wait {
     No,
     Until(Duration),
+    /// For so many completions, but no longer than this.
+    Several(u32, Duration),
     Forever,
 }
 
@@ -130,8 +132,13 @@ pub struct Kernel;
 
 impl Enter for Kernel {
     fn enter(&mut self, submitter: &Submitter, count: u32, wait: Wait) -> io::Result<usize> {
-        let wanted = if wait == Wait::No { 0 } else { 1 };
-        let Wait::Until(timeout) = wait else {
+        let (wanted, timeout) = match wait {
+            Wait::No => (0, None),
+            Wait::Forever => (1, None),
+            Wait::Until(timeout) => (1, Some(timeout)),
+            Wait::Several(count, timeout) => (count, Some(timeout)),
+        };
+        let Some(timeout) = timeout else {
             // SAFETY: no argument is passed; every entry in the queue was made by `Ring::push`, whose callers keep
             // what it points to.
             return unsafe { submitter.enter::<libc::sigset_t>(count, wanted, ENTER_GETEVENTS, None) };

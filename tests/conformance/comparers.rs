@@ -73,7 +73,7 @@ pub const COMPARERS: &[(&str, Comparer)] = &[
 const DIFFERENT_FLAGS: &[&str] = &["dir", "port", "save"];
 
 /// Flags that Redis does not have.
-const OWN_FLAGS: &[&str] = &["shards", "cpus", "loopback-congestion", "log-format", "spin-us"];
+const OWN_FLAGS: &[&str] = &["shards", "cpus", "loopback-congestion", "log-format", "spin-us", "gather-us"];
 
 /// Fields of CLIENT LIST that Redis 7.0 does not have.
 const OWN_CLIENT_FIELDS: &[&str] = &["shard", "lib-name", "lib-ver"];

@@ -10,6 +10,7 @@ pub static FLAGS: &[Flag] = &[
     row("shards", Integer(0, 1024), "0", Immutable, Built, "Shards of the data, each on a core of its own; 0 makes one for each CPU the process may use."),
     row("cpus", Cpus, "", Immutable, Built, "CPUs to pin cores to, such as `0,2-5`; empty takes those of the affinity mask."),
     row("spin-us", Integer(0, 1000), "0", Live, Built, "Microseconds for which an idle core polls before it sleeps."),
+    row("gather-us", Integer(0, 1000), "50", Live, Built, "Microseconds for which a core with many active clients waits for several requests; 0 wakes it for the first."),
     row("loopback-congestion", Text, "reno", Immutable, Built, "TCP congestion control for peers on this host; empty leaves the system's choice."),
     row("io-threads", Integer(1, 128), "1", Immutable, Later, "Without effect: each core does its own network work."),
     row("io-threads-do-reads", Bool, "no", Immutable, Later, "Without effect: each core does its own network work."),

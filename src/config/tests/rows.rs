@@ -18,7 +18,7 @@ const DIFFERING: &[(&str, &str)] = &[
     ("dir", "the directory of the process, which the recorded list leaves out"),
 ];
 
-const OURS: &[&str] = &["shards", "cpus", "spin-us", "loopback-congestion", "log-format"];
+const OURS: &[&str] = &["shards", "cpus", "spin-us", "gather-us", "loopback-congestion", "log-format"];
 
 #[test]
 fn every_setting_of_redis_is_a_row_with_its_default() {

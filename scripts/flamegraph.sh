@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Profiles the server under one workload and draws flamegraphs/<workload>.svg: scripts/flamegraph.sh get-p16 [seconds].
+# Needs perf (Debian: linux-perf) and inferno (cargo install inferno); says so when one is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+workload=${1:-get-p16}
+seconds=${2:-5}
+port=${PORT:-7379}
+
+command -v perf >/dev/null || { echo "perf is missing: install Debian's package linux-perf" >&2; exit 1; }
+if ! command -v inferno-flamegraph >/dev/null; then
+    cargo install --locked --root target/tools inferno
+    export PATH=$PWD/target/tools/bin:$PATH
+fi
+
+operation=${workload%%-p*}
+pipeline=${workload##*-p}
+case $operation in
+    get) command="GET key:{key}" ;;
+    set) command="SET key:{key} {value}" ;;
+    *) echo "unknown workload $workload: use get-pN or set-pN" >&2; exit 1 ;;
+esac
+
+cargo build --release --workspace
+target=${CARGO_TARGET_DIR:-target}/release
+folder=$(mktemp -d)
+"$target/basalt" --port "$port" --dir "$folder" --cpus 0 >"$folder/log" &
+server=$!
+trap 'kill $server 2>/dev/null; rm -rf "$folder"' EXIT
+sleep 1
+"$target/basalt-load" run --port "$port" --cpus 1 --connections 50 --pipeline "$pipeline" --seconds $((seconds + 2)) \
+    --key-space 1000000 --preload "SET key:{key} {value}" --command "$command" --json "$folder/load.json" &
+load=$!
+# The preload comes first.
+sleep 2
+perf record --event cpu-clock --freq 999 --call-graph dwarf,16384 --pid "$server" --output "$folder/perf.data" \
+    -- sleep "$seconds" >/dev/null 2>&1
+wait "$load"
+perf script --input "$folder/perf.data" 2>/dev/null | inferno-collapse-perf >"$folder/stacks"
+inferno-flamegraph --title "Basalt, $workload" <"$folder/stacks" >"flamegraphs/$workload.svg"
+echo "flamegraphs/$workload.svg"
