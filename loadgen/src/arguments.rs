@@ -89,6 +89,9 @@ pub struct RunArguments {
     /// A server on this machine whose CPU time is measured as well.
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
     pub server_pid: Option<i32>,
+    /// Keep only connections that this core of a Basalt server serves, for measuring what crosses cores.
+    #[arg(long, value_name = "N")]
+    pub shard: Option<u16>,
     /// Write the results to this file, too.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

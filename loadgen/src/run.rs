@@ -68,7 +68,7 @@ pub fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<RunReport,
     if let Some(filler) = &filler {
         preload(&target, filler, load.key_space, interrupt)?;
     }
-    let sockets = target.connect_all(load.connections as usize)?;
+    let sockets = target.connect_all(load.connections as usize, arguments.shard)?;
     let mut links: Vec<Link> =
         sockets.into_iter().map(|socket| Link { socket, batch: batch.clone() }).collect();
     let observer = Observer::new(arguments.server_pid.and_then(Pid::from_raw)).map_err(RunError::Cpu)?;

@@ -1,7 +1,8 @@
 //! Where the server is, and connections to it.
 
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -12,6 +13,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// How long one connection may take to be accepted.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Connections that are tried until one is served by the wanted core.
+const ATTEMPTS_PER_SHARD: usize = 1000;
+const CLIENT_INFO_BYTES_MAX: usize = 4096;
 
 /// A server's address.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,12 +38,16 @@ pub struct ConnectError {
 }
 
 impl Target {
-    /// Opens connections one after the other.
-    pub fn connect_all(&self, wanted: usize) -> Result<Vec<OwnedFd>, ConnectError> {
+    /// Opens connections one after the other; with a shard, only those that it serves are kept.
+    pub fn connect_all(&self, wanted: usize, shard: Option<u16>) -> Result<Vec<OwnedFd>, ConnectError> {
         raise_open_files(wanted as u64 + 64);
         let mut sockets = Vec::with_capacity(wanted);
         while sockets.len() < wanted {
-            let socket = self.connect().map_err(|source| ConnectError {
+            let connected = match shard {
+                None => self.connect(),
+                Some(shard) => self.connect_to_shard(shard),
+            };
+            let socket = connected.map_err(|source| ConnectError {
                 target: self.clone(),
                 open: sockets.len(),
                 wanted,
@@ -47,6 +56,29 @@ impl Target {
             sockets.push(socket);
         }
         Ok(sockets)
+    }
+
+    /// Connects until the kernel has chosen the core that is wanted.
+    fn connect_to_shard(&self, shard: u16) -> io::Result<OwnedFd> {
+        let wanted = format!(" shard={shard}\n");
+        for _ in 0..ATTEMPTS_PER_SHARD {
+            let mut stream = File::from(self.connect()?);
+            stream.write_all(b"CLIENT INFO\r\n")?;
+            let mut reply = Vec::new();
+            // A length, a line of text with a line feed, and the end of the bulk.
+            while !reply.ends_with(b"\n\r\n") {
+                let mut buffer = [0; 1024];
+                let count = stream.read(&mut buffer)?;
+                reply.extend_from_slice(&buffer[..count]);
+                if count == 0 || reply.starts_with(b"-") || reply.len() > CLIENT_INFO_BYTES_MAX {
+                    return Err(io::Error::other("the server does not tell which core serves a client"));
+                }
+            }
+            if String::from_utf8_lossy(&reply).contains(&wanted) {
+                return Ok(stream.into());
+            }
+        }
+        Err(io::Error::other(format!("none of {ATTEMPTS_PER_SHARD} connections was served by shard {shard}")))
     }
 
     pub fn connect(&self) -> io::Result<OwnedFd> {

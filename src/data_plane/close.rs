@@ -13,7 +13,10 @@ impl Core {
         if connection.closing == Closing::No {
             connection.closing = Closing::AfterReplies;
             connection.inbox = None;
-            self.closing.push((connection.generation, index));
+            match connection.has_replies() {
+                true => self.closing.push((connection.generation, index)),
+                false => self.shut(index),
+            }
         }
     }
 
@@ -24,6 +27,7 @@ impl Core {
             connection.closing = Closing::Shut;
             connection.inbox = None;
             socket::shut_down(connection.socket.as_fd());
+            self.bridge.dismiss_client();
         }
         self.closing.push((connection.generation, index));
     }
@@ -34,12 +38,10 @@ impl Core {
             let Some(connection) = self.connections.find(generation, index) else {
                 continue;
             };
-            let is_sent = connection.outbox.is_none() && connection.session.is_settled();
             match connection.closing {
-                Closing::AfterReplies if is_sent => self.shut(index),
+                Closing::AfterReplies if !connection.has_replies() => self.shut(index),
                 Closing::Shut if !connection.receiving && !connection.is_sending() => {
                     self.connections.remove(index);
-                    self.bridge.dismiss_client();
                 }
                 _ => {}
             }

@@ -61,6 +61,11 @@ impl Connection {
         !self.stalled && self.closing == Closing::No
     }
 
+    /// Whether replies are out, waiting, or about to be sent.
+    pub fn has_replies(&self) -> bool {
+        self.turn_reply != TurnReply::None || self.outbox.is_some() || !self.session.is_settled()
+    }
+
     pub fn is_sending(&self) -> bool {
         self.outbox.as_ref().is_some_and(|outbox| outbox.is_sending())
     }

@@ -73,7 +73,8 @@ pub struct Core {
     pub next_adopter: u16,
     pub housekeeping: Housekeeping,
     pub gathering: Gathering,
-    pub last_turn_worked: bool,
+    /// The last turn brought requests, and only from clients.
+    pub may_gather: bool,
     /// When something last happened; kept only while `spin-us` is set.
     pub worked_at: Option<Instant>,
 }
@@ -131,7 +132,7 @@ impl Core {
             next_adopter: 0,
             housekeeping: Housekeeping::default(),
             gathering: Gathering::default(),
-            last_turn_worked: false,
+            may_gather: false,
             worked_at: None,
         })
     }
@@ -163,8 +164,10 @@ impl Core {
         }
         self.finish_batch();
         self.ring.publish_buffers();
-        worked |= self.read_messages();
-        self.last_turn_worked = worked;
+        let heard = self.read_messages();
+        // A message of another core counts as one completion, however many requests it carries: no waiting then.
+        self.may_gather = worked && !heard;
+        worked |= heard;
         if worked && self.settings.spin_us > 0 {
             self.worked_at = Some(Instant::now());
         }
@@ -183,7 +186,8 @@ impl Core {
             return Wait::No;
         }
         if let Some((count, limit)) = self.gathering.wanted(self.settings.gather_us)
-            && self.last_turn_worked
+            && self.may_gather
+            && self.mesh.is_quiet()
         {
             return Wait::Several(count, limit);
         }

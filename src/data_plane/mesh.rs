@@ -325,6 +325,11 @@ impl Mesh {
         }
     }
 
+    /// Whether no replies of other cores are awaited.
+    pub fn is_quiet(&self) -> bool {
+        self.peers.iter().flatten().all(|peer| peer.batches_in_flight == 0)
+    }
+
     /// Announces that this core is about to sleep; false when a message is there, so that it must not.
     pub fn fall_asleep(&mut self) -> bool {
         if self.peers.len() == 1 {
