@@ -54,6 +54,10 @@ impl Core {
         self.ring.accept(self.listeners[index].socket.as_raw_fd(), token);
     }
 
+    pub(super) fn shut_listeners(&self) {
+        self.listeners.iter().for_each(|listener| socket::shut_down(listener.socket.as_fd()));
+    }
+
     /// Resumes accepting where the pause is over.
     pub(super) fn resume_listeners(&mut self) {
         for index in 0..self.listeners.len() {

@@ -148,6 +148,17 @@ impl Core {
         while !self.bridge.is_stopping() {
             self.turn();
         }
+        self.leave();
+    }
+
+    /// Gives up the port and all clients. The kernel takes a ring apart some time after the process has ended, and
+    /// would keep both until then: a server that is started again at once would find its port in use.
+    fn leave(&mut self) {
+        self.shut_listeners();
+        for index in self.connections.indices() {
+            self.shut(index);
+        }
+        self.send_replies(Wait::No);
     }
 
     fn turn(&mut self) {

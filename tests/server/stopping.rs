@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use super::common::{Launch, Server, Value, words};
+use super::common::server::temporary_folder;
+use super::common::{Client, Launch, Server, Value, words};
 
 /// The server must be gone soon, with this code.
 fn check_ends(mut server: Server, code: i32) {
@@ -62,5 +63,21 @@ fn shutdown_is_answered_as_redis_does() {
     for line in ["SHUTDOWN ABORT", "SHUTDOWN nosuch", "SHUTDOWN SAVE NOSAVE", "SHUTDOWN NOSAVE ABORT"] {
         let replies = [Launch::basalt(), Launch::redis()].map(|launch| launch.start().client().ask(line));
         assert_eq!(replies[0], replies[1], "{line}");
+    }
+}
+
+#[test]
+fn a_server_starts_again_at_once_on_the_same_port() {
+    let mut server = Launch::basalt().shards(2).start();
+    let port = server.port;
+    for round in 0..5 {
+        let mut client = Client::tcp("127.0.0.1", port).expect("the server accepts");
+        assert_eq!(client.ask("PING"), Value::Simple(b"PONG".to_vec()), "round {round}");
+        server.signal("TERM");
+        server.wait_for_end();
+        server = Launch::basalt()
+            .shards(2)
+            .with("port", port)
+            .start_when(temporary_folder(), || Client::tcp("127.0.0.1", port).is_ok());
     }
 }
