@@ -55,9 +55,9 @@ fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::
     std::env::set_current_dir(&settings.dir)
         .map_err(|error| format!("cannot change to the directory {}: {error}", settings.dir.display()))?;
     let mut config = config;
-    limit_clients(&mut config, settings)?;
-    let settings = &config.settings();
     let cpus = placement(settings)?;
+    limit_clients(&mut config, settings, cpus.len())?;
+    let settings = &config.settings();
     let wakers = cpus.iter().map(|_| Waker::new()).collect::<Result<Vec<_>, _>>()?;
     let bridge = Arc::new(Bridge::new(config, wakers, identity()));
     let cores = launch(&bridge, settings, &cpus)?;
@@ -79,8 +79,8 @@ fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::
 }
 
 /// Lowers `maxclients` to what the limit on descriptors allows, as Redis does.
-fn limit_clients(config: &mut Config, settings: &Settings) -> Result<(), String> {
-    let possible = raise_descriptor_limit(u64::from(settings.maxclients));
+fn limit_clients(config: &mut Config, settings: &Settings, shards: usize) -> Result<(), String> {
+    let possible = raise_descriptor_limit(u64::from(settings.maxclients), shards);
     if possible == u64::from(settings.maxclients) {
         return Ok(());
     }

@@ -34,11 +34,13 @@ pub struct Listener {
     unix: bool,
     /// Accepting has paused until then.
     pub resume_at: Option<Instant>,
+    /// The last attempt failed: it was said in the log, once.
+    is_starved: bool,
 }
 
 impl Listener {
     pub fn new(socket: OwnedFd, unix: bool) -> Self {
-        Listener { socket, unix, resume_at: None }
+        Listener { socket, unix, resume_at: None, is_starved: false }
     }
 }
 
@@ -71,6 +73,7 @@ impl Core {
     pub(super) fn accepted(&mut self, completion: &Completion) {
         let index = completion.token.index as usize;
         if completion.result >= 0 {
+            self.listeners[index].is_starved = false;
             self.admit(socket::accepted(completion.result), self.listeners[index].unix);
         }
         if completion.more {
@@ -78,10 +81,10 @@ impl Core {
         }
         match -completion.result {
             libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS => {
-                tracing::warn!(
-                    "cannot accept a client: {}",
-                    std::io::Error::from_raw_os_error(-completion.result)
-                );
+                if !std::mem::replace(&mut self.listeners[index].is_starved, true) {
+                    let error = std::io::Error::from_raw_os_error(-completion.result);
+                    tracing::warn!("cannot accept clients, trying again until it succeeds: {error}");
+                }
                 self.listeners[index].resume_at = Some(Instant::now() + ACCEPT_PAUSE);
             }
             _ => self.arm_listener(index),
@@ -167,6 +170,7 @@ impl Core {
             outbox: None,
             turn_reply: TurnReply::None,
             closing: Closing::No,
+            input_ended: false,
             receiving: false,
             stalled: false,
             active_at_s,

@@ -122,6 +122,11 @@ impl Core {
         self.counters().commands.add(planned.len() as u64);
         self.planned = planned;
         self.planned.clear();
+        self.send_if_many();
+    }
+
+    /// Sends the replies so far when the arena has grown large.
+    pub(super) fn send_if_many(&mut self) {
         if self.out.bytes.len() > ARENA_BYTES {
             self.send_replies(Wait::No);
         }
@@ -401,26 +406,44 @@ fn write_reply(
     if !connection.session.is_settled() {
         return connection.session.order_mut(spare_orders).hold(write);
     }
-    let start = out.bytes.len() as u32;
+    let start = out.bytes.len();
     write(out);
-    note_reply(connection, index, start, out.bytes.len() as u32, segments);
+    note_reply(connection, index, start, out.bytes.len(), segments);
 }
 
 /// Remembers that `start..end` of the arena belongs to a connection.
 #[inline]
-fn note_reply(connection: &mut Connection, index: u32, start: u32, end: u32, segments: &mut Vec<Segment>) {
-    match connection.turn_reply {
-        TurnReply::Whole { start: first, end: last } if last == start => {
-            connection.turn_reply = TurnReply::Whole { start: first, end };
-            let segment = segments.last_mut().expect("the connection has a segment");
-            debug_assert!(segment.connection == index);
+fn note_reply(
+    connection: &mut Connection,
+    index: u32,
+    start: usize,
+    end: usize,
+    segments: &mut Vec<Segment>,
+) {
+    if end == start {
+        return;
+    }
+    let position = |bytes: usize| u32::try_from(bytes).expect("the arena is sent long before it is so large");
+    let (start, end) = (position(start), position(end));
+    let newest = segments.len() as u32;
+    let previous = match connection.turn_reply {
+        TurnReply::Whole { segment } => Some((segment, segment)),
+        TurnReply::Fragmented { first, last } => Some((first, last)),
+        TurnReply::None | TurnReply::Staged { .. } => None,
+    };
+    if let Some((first, last)) = previous {
+        let segment = &mut segments[last as usize];
+        debug_assert!(segment.connection == index);
+        if segment.end == start {
             segment.end = end;
             return;
         }
-        TurnReply::None => connection.turn_reply = TurnReply::Whole { start, end },
-        _ => connection.turn_reply = TurnReply::Fragmented,
+        segment.next = Some(newest);
+        connection.turn_reply = TurnReply::Fragmented { first, last: newest };
+    } else {
+        connection.turn_reply = TurnReply::Whole { segment: newest };
     }
-    segments.push(Segment { connection: index, start, end });
+    segments.push(Segment { connection: index, start, end, next: None });
 }
 
 /// Takes the reply `from..to` of `replies` for a place, and appends to the arena what is due.
@@ -436,11 +459,8 @@ pub(super) fn complete(
     out: &mut Out,
     segments: &mut Vec<Segment>,
 ) {
-    let start = out.bytes.len() as u32;
+    let start = out.bytes.len();
     let order = connection.session.order().expect("a reply is out");
     order.complete(sequence, replies, from, to, out);
-    let end = out.bytes.len() as u32;
-    if end > start {
-        note_reply(connection, index, start, end, segments);
-    }
+    note_reply(connection, index, start, out.bytes.len(), segments);
 }

@@ -6,6 +6,9 @@ use crate::data_plane::connection::Closing;
 use crate::data_plane::core::Core;
 use crate::sys::socket;
 
+/// What a client may have sent of one request, whatever the settings say: spans are of 32 bits.
+const REQUEST_BYTES_MAX: u64 = 3 << 30;
+
 impl Core {
     /// Answers nothing more of this client, and closes when all replies are out.
     pub(super) fn close_after_replies(&mut self, index: u32) {
@@ -17,6 +20,23 @@ impl Core {
                 true => self.closing.push((connection.generation, index)),
                 false => self.shut(index),
             }
+        }
+    }
+
+    /// The client sends nothing more. What it has sent is run and answered first.
+    pub(super) fn end_input(&mut self, index: u32) {
+        let connection = self.connections.at(index);
+        connection.input_ended = true;
+        self.close_if_ended(index);
+    }
+
+    /// Closes a connection whose input has ended, unless requests of it wait to be run.
+    pub(super) fn close_if_ended(&mut self, index: u32) {
+        if let Some(connection) = self.connections.find_at(index)
+            && connection.input_ended
+            && !(connection.stalled && connection.inbox.is_some())
+        {
+            self.close_after_replies(index);
         }
     }
 
@@ -77,7 +97,7 @@ impl Core {
 
     /// Closes a client of which more waits to be understood than `client-query-buffer-limit` allows.
     pub(super) fn check_inbox_limit(&mut self, index: u32) {
-        let limit = self.settings.query_buffer_bytes_max;
+        let limit = self.settings.query_buffer_bytes_max.min(REQUEST_BYTES_MAX);
         let connection = self.connections.at(index);
         let kept = connection.inbox.as_ref().map_or(0, |inbox| inbox.kept_bytes()) as u64;
         if kept > limit {
@@ -107,7 +127,7 @@ impl Core {
                 continue;
             };
             let idle_s = u64::from(now_s.saturating_sub(connection.active_at_s));
-            if timeout_s > 0 && idle_s > timeout_s && connection.closing == Closing::No {
+            if timeout_s > 0 && idle_s > timeout_s && connection.closing != Closing::Shut {
                 tracing::debug!(client = connection.session.caller.id, "closing idle client");
                 self.shut(index);
             }

@@ -20,6 +20,8 @@ pub struct Connection {
     /// Where this turn's replies stand in the arena.
     pub turn_reply: TurnReply,
     pub closing: Closing,
+    /// The client has closed its side, or the connection broke.
+    pub input_ended: bool,
     /// A receive is outstanding.
     pub receiving: bool,
     /// Requests must wait: a gathered reply, room in the mesh.
@@ -35,10 +37,12 @@ pub struct Connection {
 pub enum TurnReply {
     #[default]
     None,
-    /// One range.
-    Whole { start: u32, end: u32 },
-    /// Several ranges with others' between them.
-    Fragmented,
+    /// One segment, by its index.
+    Whole { segment: u32 },
+    /// Several segments with others' between them: a list from the first to the last.
+    Fragmented { first: u32, last: u32 },
+    /// On its way, from this range of the arena.
+    Staged { start: u32, end: u32 },
 }
 
 /// How far the end of a connection has come.

@@ -85,6 +85,8 @@ pub struct Segment {
     pub connection: u32,
     pub start: u32,
     pub end: u32,
+    /// The index of the connection's next segment, if it has more.
+    pub next: Option<u32>,
 }
 
 /// What a core is started with.
@@ -166,6 +168,8 @@ impl Core {
         self.mesh.flush();
         let wait = self.wait();
         self.send_replies(wait);
+        // Nowhere else: in the middle of a turn connections that are done with are still referred to.
+        self.close_those_done();
         self.mesh.wake_up();
         self.turn.now_us = now_us();
         self.gathering.begin_turn(self.turn.now_us);
@@ -249,6 +253,7 @@ impl Core {
         }
         for index in std::mem::take(&mut self.resumable) {
             self.feed_inbox(index);
+            self.close_if_ended(index);
         }
         self.finish_batch();
     }

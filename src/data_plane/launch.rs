@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 
@@ -44,6 +45,8 @@ pub enum LaunchError {
     TooManyShards { wanted: usize },
     #[error("cannot start the executor of shard {shard} on CPU {cpu}: {reason}")]
     Executor { shard: usize, cpu: usize, reason: String },
+    #[error("cannot make the ring of shard {shard}: {source}")]
+    Ring { shard: usize, source: io::Error },
 }
 
 /// The system's own words, without the number that the standard library adds.
@@ -54,7 +57,7 @@ fn sentence(error: &io::Error) -> String {
 
 /// The running cores.
 pub struct Cores {
-    handles: Vec<ExecutorJoinHandle<io::Result<()>>>,
+    handles: Vec<ExecutorJoinHandle<()>>,
 }
 
 /// Which CPU each shard is pinned to.
@@ -97,20 +100,39 @@ pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Resu
                 process: Process { started_at_us: bridge.started_at_us, shards: slots.shards },
             },
         };
-        handles.push(start(parts, index, cpus[index])?);
+        let (ready, is_ready) = channel();
+        handles.push(start(parts, index, cpus[index], ready)?);
+        let outcome = is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("its executor has ended")));
+        if let Err(source) = outcome {
+            bridge.stop();
+            return Err(LaunchError::Ring { shard: index, source });
+        }
     }
     Ok(Cores { handles })
 }
 
-fn start(parts: Parts, shard: usize, cpu: usize) -> Result<ExecutorJoinHandle<io::Result<()>>, LaunchError> {
+/// Starts a core, which says on `ready` whether it could make its ring.
+fn start(
+    parts: Parts,
+    shard: usize,
+    cpu: usize,
+    ready: Sender<io::Result<()>>,
+) -> Result<ExecutorJoinHandle<()>, LaunchError> {
     LocalExecutorBuilder::new(Placement::Fixed(cpu))
         .name(&format!("shard-{shard}"))
         .io_memory(EXECUTOR_IO_BYTES)
         .ring_depth(EXECUTOR_RING_DEPTH)
         .spawn(move || async move {
             // The core waits in its own ring and is the only task of its executor: see docs/decisions/0001.
-            Core::new(parts)?.run();
-            Ok(())
+            let (core, outcome) = match Core::new(parts) {
+                Ok(core) => (Some(core), Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            // Nobody waits any more if an earlier core has failed.
+            let _ = ready.send(outcome);
+            if let Some(mut core) = core {
+                core.run();
+            }
         })
         .map_err(|error| LaunchError::Executor { shard, cpu, reason: error.to_string() })
 }
@@ -119,11 +141,7 @@ impl Cores {
     /// Waits until all cores have stopped.
     pub fn join(self) -> Result<(), String> {
         for handle in self.handles {
-            match handle.join() {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(format!("a core failed: {error}")),
-                Err(error) => return Err(format!("an executor failed: {error}")),
-            }
+            handle.join().map_err(|error| format!("an executor failed: {error}"))?;
         }
         Ok(())
     }

@@ -15,6 +15,9 @@ const DIRECT_BYTES_MIN: usize = 64 * 1024;
 /// What a stalled connection may keep unread by us before we stop receiving.
 const STALLED_BYTES_MAX: usize = 1 << 20;
 
+/// The longest argument, whatever `proto-max-bulk-len` says: lengths in entries are of 32 bits.
+const BULK_BYTES_MAX: u64 = 1 << 30;
+
 /// Why parsing of a stretch of bytes came to its end.
 enum Stop {
     /// The rest is no whole request.
@@ -40,13 +43,11 @@ impl Core {
         let goes_on =
             completion.result > 0 || [-libc::ENOBUFS, -libc::ECANCELED].contains(&completion.result);
         if connection.closing == Closing::Shut || !goes_on {
-            let is_end = completion.result == 0 && connection.closing != Closing::Shut;
             self.ring_give_back(completion);
-            // What came before the end is run and answered.
             self.run_batch();
-            return match is_end {
-                true => self.close_after_replies(token.index),
-                false => self.shut(token.index),
+            return match self.connections.at(token.index).closing {
+                Closing::Shut => self.shut(token.index),
+                _ => self.end_input(token.index),
             };
         }
         if let Some(received) = completion.received {
@@ -65,7 +66,7 @@ impl Core {
     /// Arms the next receive, unless one is outstanding or the connection must not be read for now.
     pub(super) fn keep_receiving(&mut self, index: u32) {
         let connection = self.connections.at(index);
-        if connection.receiving || connection.closing != Closing::No {
+        if connection.receiving || connection.input_ended || connection.closing != Closing::No {
             return;
         }
         let (fd, generation) = (connection.fd(), connection.generation);
@@ -95,7 +96,10 @@ impl Core {
         connection.receiving = false;
         connection.active_at_s = (self.turn.now_us / 1_000_000) as u32;
         if completion.result <= 0 || connection.closing == Closing::Shut {
-            return self.shut(token.index);
+            return match connection.closing {
+                Closing::Shut => self.shut(token.index),
+                _ => self.end_input(token.index),
+            };
         }
         self.bridge.counters[self.shard.index as usize].input_bytes.add(completion.result as u64);
         if let Some(inbox) = &mut connection.inbox {
@@ -140,15 +144,15 @@ impl Core {
         let mut progress = Progress::default();
         let (stop, begin, first_span) = self.parse(index, Source::Chunk(chunk as u32), &mut progress);
         let bytes = &self.ring.received(&self.held[chunk])[begin..];
-        if !bytes.is_empty() && !matches!(stop, Stop::Error(_)) {
+        let is_open = self.connections.at(index).closing == Closing::No;
+        if !bytes.is_empty() && is_open && !matches!(stop, Stop::Error(_)) {
             let spans = self.spans[first_span..].iter().map(|span| span.rebased(begin));
             let inbox = Box::new(Inbox::new(bytes, progress.rebased(begin), spans));
             self.connections.at(index).inbox = Some(inbox);
         }
         self.spans.truncate(first_span);
-        if let Stop::LargeBulk(count) = stop {
-            let inbox = self.connections.at(index).inbox.as_mut().expect("the request's header is in it");
-            inbox.begin_block(count);
+        if let (Stop::LargeBulk(count), Some(inbox)) = (&stop, &mut self.connections.at(index).inbox) {
+            inbox.begin_block(*count);
             self.feed_inbox(index);
             self.prefer_direct_receive(index);
         }
@@ -186,7 +190,7 @@ impl Core {
         };
         let inbox = std::mem::replace(&mut self.feeding, spare);
         let connection = self.connections.at(index);
-        if !inbox.is_empty() {
+        if !inbox.is_empty() && connection.closing == Closing::No {
             connection.inbox = Some(inbox);
         }
         self.prefer_direct_receive(index);
@@ -226,7 +230,8 @@ impl Core {
         progress: &mut Progress,
         first_span: usize,
     ) -> (Stop, usize, usize) {
-        let limits = Limits { bulk_bytes_max: self.settings.bulk_bytes_max as i64, ..Limits::default() };
+        let bulk_bytes_max = self.settings.bulk_bytes_max.min(BULK_BYTES_MAX) as i64;
+        let limits = Limits { bulk_bytes_max, ..Limits::default() };
         let (mut begin, mut first_span) = (0, first_span);
         loop {
             let bytes = source.received(&self.ring, &self.held, &self.feeding);
@@ -246,14 +251,15 @@ impl Core {
                 Plan::Together if self.planned.len() < BATCH_REQUESTS => {}
                 Plan::Together | Plan::Alone => {
                     self.run_batch();
-                    self.forget_arguments(source);
+                    let is_repeatable = self.forget_arguments(source);
+                    if !is_repeatable && !self.has_room(index) {
+                        self.crowd(index);
+                    }
                 }
                 Plan::NoRoom => {
                     self.run_batch();
                     if self.plan(index, source, first_span) == Plan::NoRoom {
-                        let connection = self.connections.at(index);
-                        connection.stalled = true;
-                        self.crowded.push((connection.generation, index));
+                        self.crowd(index);
                         *progress = Progress::at(begin);
                         self.spans.truncate(first_span);
                         return (Stop::Halted, begin, first_span);
@@ -268,12 +274,28 @@ impl Core {
         }
     }
 
-    /// Drops arguments that live beside the received bytes, once their request has run.
-    fn forget_arguments(&mut self, source: Source) {
-        match source {
-            Source::Inbox => self.feeding.blocks.clear(),
-            Source::Scratch => self.scratch.clear(),
-            Source::Chunk(_) => {}
+    /// Drops arguments that live beside the received bytes, once their request has run; false if there were any.
+    fn forget_arguments(&mut self, source: Source) -> bool {
+        let beside = match source {
+            Source::Inbox => !std::mem::take(&mut self.feeding.blocks).is_empty(),
+            Source::Scratch => !std::mem::take(&mut self.scratch).is_empty(),
+            Source::Chunk(_) => false,
+        };
+        !beside
+    }
+
+    /// Whether requests of a connection may be dispatched to whichever core.
+    fn has_room(&mut self, index: u32) -> bool {
+        let room_everywhere = self.mesh.others().all(|shard| self.mesh.has_room(shard));
+        room_everywhere && self.connections.at(index).session.may_dispatch()
+    }
+
+    /// Lets a connection wait for room.
+    fn crowd(&mut self, index: u32) {
+        let connection = self.connections.at(index);
+        if !connection.stalled {
+            connection.stalled = true;
+            self.crowded.push((connection.generation, index));
         }
     }
 

@@ -24,7 +24,10 @@ impl Core {
                 any = true;
                 match message {
                     Message::Requests(batch) => self.run_remote(shard, batch),
-                    Message::Replies(batch) => self.take_replies(batch),
+                    Message::Replies(batch) => {
+                        self.take_replies(batch);
+                        self.send_if_many();
+                    }
                     Message::Question(question) => self.consider(shard, question),
                     Message::Answer(question) => self.take_answer(*question),
                 }

@@ -4,6 +4,9 @@ use crate::data_plane::connection::{Closing, TurnReply};
 use crate::data_plane::core::{Core, Segment};
 use crate::sys::ring::{ArenaSend, Completion, Operation, Owned, Wait};
 
+/// What the arena keeps of the room that one turn needed.
+const ARENA_BYTES_KEPT: usize = 4 << 20;
+
 impl Core {
     /// Sends the replies in the arena, submits everything else, and waits as told. Completions go to the backlog.
     pub(super) fn send_replies(&mut self, wait: Wait) {
@@ -21,12 +24,12 @@ impl Core {
         self.count_sent(segments.len());
         self.sends.clear();
         self.out.clear();
+        self.out.bytes.shrink_to(ARENA_BYTES_KEPT);
         for segment in &segments {
             self.after_send(segment.connection);
         }
         self.segments = segments;
         self.segments.clear();
-        self.close_those_done();
         self.backlog.extend(completions.drain(..));
         self.ring.recycle(completions);
     }
@@ -38,59 +41,68 @@ impl Core {
         }
     }
 
-    /// Stages the send of one segment, or moves it to the outbox.
+    /// Stages the send of the replies that begin with a segment, or moves them to the outbox.
     fn stage(&mut self, segment: &Segment, all: &[Segment]) {
         let Some(connection) = self.connections.find_at(segment.connection) else {
             return;
         };
-        let reply = std::mem::take(&mut connection.turn_reply);
+        let (index, waits) = (segment.connection, connection.outbox.is_some());
+        let reply = connection.turn_reply;
         let (mut start, mut end) = (segment.start, segment.end);
         match reply {
-            // A segment after the first of a fragmented reply: it was put together with the first.
             TurnReply::None => return,
+            // A segment after the first of several: it went with the first.
+            TurnReply::Staged { .. } => return,
+            TurnReply::Whole { .. } if waits || self.has_shared(start, end) => {
+                return self.move_to_outbox(index, std::iter::once(segment));
+            }
             TurnReply::Whole { .. } => {}
-            TurnReply::Fragmented => {
-                let own = all.iter().filter(|other| other.connection == segment.connection);
-                if connection.outbox.is_some() || !self.out.shared.is_empty() {
-                    for part in own {
-                        self.move_to_outbox(segment.connection, part.start, part.end);
-                    }
-                    return;
+            TurnReply::Fragmented { first, .. } => {
+                let own = || std::iter::successors(Some(first), |&at| all[at as usize].next);
+                let own = || own().map(|at| &all[at as usize]);
+                if waits || own().any(|part| self.has_shared(part.start, part.end)) {
+                    return self.move_to_outbox(index, own());
                 }
                 start = self.out.bytes.len() as u32;
-                own.for_each(|part| {
-                    self.out.bytes.extend_from_within(part.start as usize..part.end as usize)
-                });
+                for part in own() {
+                    self.out.bytes.extend_from_within(part.start as usize..part.end as usize);
+                }
                 end = self.out.bytes.len() as u32;
             }
         }
-        let has_shared = self.out.shared.iter().any(|(at, _)| (start as usize..end as usize).contains(at));
-        let connection = self.connections.at(segment.connection);
-        if connection.outbox.is_some() || has_shared {
-            return self.move_to_outbox(segment.connection, start, end);
-        }
-        if end > start && connection.closing != Closing::Shut {
-            connection.turn_reply = TurnReply::Whole { start, end };
+        let connection = self.connections.at(index);
+        connection.turn_reply = TurnReply::Staged { start, end };
+        if connection.closing != Closing::Shut {
             let socket = connection.fd();
-            let token = self.connections.token(Operation::Send, segment.connection);
+            let token = self.connections.token(Operation::Send, index);
             self.sends.push(ArenaSend { socket, token, start, end });
         }
     }
 
-    /// Copies a range of the arena, and the shared blocks in it, behind what waits for the connection.
-    fn move_to_outbox(&mut self, index: u32, start: u32, end: u32) {
+    /// Whether a block is to be sent from within a range of the arena.
+    fn has_shared(&self, start: u32, end: u32) -> bool {
+        let at = self.out.shared.partition_point(|(position, _)| *position < start as usize);
+        self.out.shared.get(at).is_some_and(|(position, _)| *position < end as usize)
+    }
+
+    /// Copies ranges of the arena, and the shared blocks in them, behind what waits for the connection.
+    fn move_to_outbox<'a>(&mut self, index: u32, segments: impl Iterator<Item = &'a Segment>) {
         let connection = self.connections.at(index);
+        connection.turn_reply = TurnReply::None;
         if connection.closing == Closing::Shut {
             return;
         }
         let outbox = connection.outbox.get_or_insert_default();
-        let (range, mut from) = (start as usize..end as usize, start as usize);
-        for (at, block) in self.out.shared.iter().filter(|(at, _)| range.contains(at)) {
-            outbox.push_copy(&self.out.bytes[from..*at]);
-            outbox.push_shared(block.clone());
-            from = *at;
+        for segment in segments {
+            let (mut from, end) = (segment.start as usize, segment.end as usize);
+            let first = self.out.shared.partition_point(|(position, _)| *position < from);
+            for (at, block) in self.out.shared[first..].iter().take_while(|(at, _)| *at < end) {
+                outbox.push_copy(&self.out.bytes[from..*at]);
+                outbox.push_shared(block.clone());
+                from = *at;
+            }
+            outbox.push_copy(&self.out.bytes[from..end]);
         }
-        outbox.push_copy(&self.out.bytes[from..range.end]);
         self.send_outbox(index);
     }
 
@@ -100,7 +112,7 @@ impl Core {
         let Some(connection) = self.connections.find(token.generation, token.index) else {
             return;
         };
-        let TurnReply::Whole { start, end } = connection.turn_reply else {
+        let TurnReply::Staged { start, end } = connection.turn_reply else {
             return;
         };
         if completion.result < 0 && completion.result != -libc::EAGAIN && completion.result != -libc::EINTR {
@@ -141,6 +153,9 @@ impl Core {
         let Some(connection) = self.connections.find(token.generation, token.index) else {
             return;
         };
+        if completion.result > 0 {
+            connection.active_at_s = (self.turn.now_us / 1_000_000) as u32;
+        }
         let outbox = connection.outbox.as_mut().expect("it lives as long as its send");
         outbox.finish_send(parts, completion.result.max(0) as usize);
         if connection.closing == Closing::Shut || (completion.result < 0 && completion.result != -libc::EINTR)

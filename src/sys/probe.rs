@@ -6,8 +6,9 @@ use io_uring::{IoUring, Probe, opcode};
 
 /// The memory lock limit that glommio demands, in bytes.
 const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
-/// Descriptors beside those of clients: rings, listeners, log files.
-pub const RESERVED_DESCRIPTORS: u64 = 32;
+/// Descriptors beside those of clients: standard streams, log, signals; and rings, listeners and counters of a shard.
+const RESERVED_DESCRIPTORS: u64 = 32;
+const RESERVED_DESCRIPTORS_PER_SHARD: u64 = 12;
 /// The kernel from which everything used here is there.
 const KERNEL_MIN: (u32, u32) = (6, 1);
 
@@ -32,7 +33,7 @@ pub enum ProbeError {
     )]
     MemoryLock(u64),
     #[error(
-        "this processor lacks AES or carry-less multiplication, for which Basalt is built; rebuild it with other \
+        "this processor lacks AES, carry-less multiplication, SSE 4.2 or POPCNT, for which Basalt is built; rebuild it with other \
          target features"
     )]
     Processor,
@@ -45,7 +46,11 @@ pub fn check_host() -> Result<(), ProbeError> {
         return Err(ProbeError::Kernel(release));
     }
     #[cfg(target_arch = "x86_64")]
-    if !(std::is_x86_feature_detected!("aes") && std::is_x86_feature_detected!("pclmulqdq")) {
+    if !(std::is_x86_feature_detected!("aes")
+        && std::is_x86_feature_detected!("pclmulqdq")
+        && std::is_x86_feature_detected!("sse4.2")
+        && std::is_x86_feature_detected!("popcnt"))
+    {
         return Err(ProbeError::Processor);
     }
     check_ring()?;
@@ -92,8 +97,9 @@ fn limit(resource: libc::__rlimit_resource_t) -> (u64, u64) {
 }
 
 /// Makes room for `clients` descriptors and those of the server itself; gives how many clients there is room for.
-pub fn raise_descriptor_limit(clients: u64) -> u64 {
-    let wanted = clients.saturating_add(RESERVED_DESCRIPTORS);
+pub fn raise_descriptor_limit(clients: u64, shards: usize) -> u64 {
+    let reserved = RESERVED_DESCRIPTORS + RESERVED_DESCRIPTORS_PER_SHARD * shards as u64;
+    let wanted = clients.saturating_add(reserved);
     let (soft, hard) = limit(libc::RLIMIT_NOFILE);
     if soft >= wanted {
         return clients;
@@ -106,7 +112,7 @@ pub fn raise_descriptor_limit(clients: u64) -> u64 {
             break;
         }
     }
-    limit(libc::RLIMIT_NOFILE).0.saturating_sub(RESERVED_DESCRIPTORS).min(clients)
+    limit(libc::RLIMIT_NOFILE).0.saturating_sub(reserved).min(clients)
 }
 
 #[cfg(test)]

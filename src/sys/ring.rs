@@ -213,7 +213,7 @@ impl<E: Enter> Ring<E> {
         self.push(opcode::Read::new(Fd(fd), count.cast(), 8).build(), token);
     }
 
-    /// Sends all `parts` in order, waiting for the client as long as it takes; they come back with the completion.
+    /// Sends `parts` in order, as far as the socket takes them once it takes any; they come back with the completion.
     pub fn send_owned(&mut self, socket: RawFd, token: Token, parts: Vec<Bytes>) {
         debug_assert!(parts.len() <= 1024, "IOV_MAX");
         let vectors = parts
@@ -224,9 +224,8 @@ impl<E: Enter> Ring<E> {
         let held = self.in_flight[slot as usize].as_mut().expect("just stored");
         held.header.msg_iov = held.vectors.as_mut_ptr();
         held.header.msg_iovlen = held.vectors.len();
-        let entry = opcode::SendMsg::new(Fd(socket), &raw const held.header)
-            .flags((libc::MSG_NOSIGNAL | libc::MSG_WAITALL) as u32)
-            .build();
+        let entry =
+            opcode::SendMsg::new(Fd(socket), &raw const held.header).flags(libc::MSG_NOSIGNAL as u32).build();
         self.push(entry, Token::new(Operation::SendOwned, 0, slot));
     }
 
