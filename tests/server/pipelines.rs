@@ -1,6 +1,9 @@
 //! Pipelines: replies come in the order sent, and commands on a key take effect in the order sent.
 
 use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
 
 use super::common::random::Random;
 use super::common::{Launch, Value, request, shown, words};
@@ -143,5 +146,86 @@ fn many_clients_with_pipelines_each_get_their_own_replies() {
             assert_eq!(client.read().string(), text);
             assert_eq!(client.read().string(), text);
         }
+    }
+}
+
+/// Clients whose replies are made on all cores at once get their own, each once.
+#[test]
+fn many_clients_get_their_own_replies_from_all_shards() {
+    let (mut random, _) = Random::printed();
+    for shards in [2, 3, 4] {
+        let server = Launch::basalt().shards(shards).start();
+        let mut clients: Vec<_> = (0..20).map(|_| server.client()).collect();
+        let value = |key: usize| format!("{key}_").repeat(1 + key % 40);
+        for key in 0..200 {
+            assert_eq!(clients[0].command(&["SET", &format!("k{key}"), &value(key)]).string(), "OK");
+        }
+        for _ in 0..40 {
+            let plans: Vec<Vec<usize>> =
+                clients.iter().map(|_| (0..8).map(|_| random.below(200)).collect()).collect();
+            for (client, plan) in clients.iter_mut().zip(&plans) {
+                let sent: Vec<u8> =
+                    plan.iter().flat_map(|key| request(&["GET", &format!("k{key}")])).collect();
+                client.send(&sent);
+            }
+            for (client, plan) in clients.iter_mut().zip(&plans) {
+                for key in plan {
+                    assert_eq!(client.read().string(), value(*key), "{shards} shards");
+                }
+            }
+        }
+        for client in &mut clients {
+            // A reply that was sent twice would come first.
+            assert_eq!(client.ask("PING"), Value::Simple(b"PONG".to_vec()));
+        }
+    }
+}
+
+#[test]
+fn what_was_sent_before_the_end_is_run_and_answered() {
+    for shards in [1, 3] {
+        let server = Launch::basalt().shards(shards).start();
+        for (sent, replies) in [
+            ("DBSIZE\r\nPING\r\n".to_owned(), 2),
+            ("FLUSHALL\r\nSET a 1\r\nGET a\r\n".to_owned(), 3),
+            ((0..20_000).map(|index| format!("EXISTS x{index}\r\n")).collect(), 20_000),
+            ("PING\r\nGET".to_owned(), 1),
+        ] {
+            let mut stream = TcpStream::connect(("127.0.0.1", server.port)).expect("the server accepts");
+            let reader = stream.try_clone().expect("a second handle");
+            let writer = std::thread::spawn(move || {
+                stream.write_all(sent.as_bytes()).expect("the server reads");
+                stream.shutdown(Shutdown::Write).expect("still open");
+            });
+            let lines = BufReader::new(reader).lines().map(|line| line.expect("a line"));
+            let answers = lines.filter(|line| !line.starts_with('$') && line != "1").count();
+            let bulks = usize::from(replies == 3);
+            assert_eq!(answers + bulks, replies, "{shards} shards");
+            writer.join().expect("the writer does not panic");
+        }
+    }
+}
+
+/// A connection that breaks while many replies are made for it, and for others in the same turn.
+#[test]
+fn a_broken_connection_takes_nobody_with_it() {
+    for shards in [1, 3] {
+        let server = Launch::basalt().shards(shards).start();
+        let mut observer = server.client();
+        assert_eq!(observer.command(&["SET", "k", &"x".repeat(16_000)]).string(), "OK");
+        let busy = [&b"EXISTS"[..], &b" k".repeat(30_000), b"\r\n"].concat();
+        for _ in 0..20 {
+            let mut other = server.client();
+            other.send(&busy);
+            let socket = TcpStream::connect(("127.0.0.1", server.port)).expect("the server accepts");
+            let socket = socket2::Socket::from(socket);
+            // Closing then resets the connection.
+            socket.set_linger(Some(Duration::ZERO)).expect("a socket option");
+            let mut stream = TcpStream::from(socket);
+            stream.write_all(&b"GET k\r\n".repeat(95)).expect("sent");
+            drop(stream);
+            assert_eq!(other.read(), Value::Integer(30_000));
+        }
+        assert_eq!(observer.ask("PING"), Value::Simple(b"PONG".to_vec()));
     }
 }
