@@ -13,5 +13,5 @@ test: ## Runs all tests; Redis, which they compare with, is fetched into target/
 bench: ## Measures Basalt beside redis-server on one core each; ROUNDS=9 for figures worth keeping.
 	scripts/bench.sh $(ROUNDS)
 
-flamegraph: ## Profiles WORKLOAD (get-p1, get-p16, set-p16 ...) and draws flamegraphs/WORKLOAD.svg.
+flamegraph: ## Profiles WORKLOAD (get-p1, set-p16, cross-p16 ...) and draws flamegraphs/WORKLOAD.svg.
 	scripts/flamegraph.sh $(or $(WORKLOAD),get-p16)

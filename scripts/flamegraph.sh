@@ -15,21 +15,24 @@ fi
 
 operation=${workload%%-p*}
 pipeline=${workload##*-p}
+cpus=0 key="key:{key}" one_core=()
 case $operation in
-    get) command="GET key:{key}" ;;
-    set) command="SET key:{key} {value}" ;;
-    *) echo "unknown workload $workload: use get-pN or set-pN" >&2; exit 1 ;;
+    get) command="GET $key" ;;
+    set) command="SET $key {value}" ;;
+    # Every key belongs to the second of two cores, every connection to the first.
+    cross) cpus=0,1 key="{foo}:{key}" command="GET $key" one_core=(--shard 0) ;;
+    *) echo "unknown workload $workload: use get-pN, set-pN or cross-pN" >&2; exit 1 ;;
 esac
 
 cargo build --release --workspace
 target=${CARGO_TARGET_DIR:-target}/release
 folder=$(mktemp -d)
-"$target/basalt" --port "$port" --dir "$folder" --cpus 0 >"$folder/log" &
+"$target/basalt" --port "$port" --dir "$folder" --cpus "$cpus" >"$folder/log" &
 server=$!
 trap 'kill $server 2>/dev/null; rm -rf "$folder"' EXIT
 sleep 1
 "$target/basalt-load" run --port "$port" --cpus 1 --connections 50 --pipeline "$pipeline" --seconds $((seconds + 2)) \
-    --key-space 1000000 --preload "SET key:{key} {value}" --command "$command" --json "$folder/load.json" &
+    --key-space 1000000 --preload "SET $key {value}" "${one_core[@]}" --command "$command" --json "$folder/load.json" &
 load=$!
 # The preload comes first.
 sleep 2
