@@ -163,7 +163,7 @@ impl Core {
         self.send_replies(Wait::No);
     }
 
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         self.publish_counters();
         self.mesh.flush();
         let wait = self.wait();
@@ -238,7 +238,7 @@ impl Core {
         }
     }
 
-    fn wait_for_wake(&mut self) {
+    pub(super) fn wait_for_wake(&mut self) {
         let waker = self.bridge.wakers[self.shard.index as usize].as_raw_fd();
         self.ring.wait_for_wake(waker, Token::new(Operation::Wake, 0, 0));
     }

@@ -16,3 +16,6 @@ mod outbox;
 mod receive;
 mod remote;
 mod send;
+
+#[cfg(test)]
+mod tests;

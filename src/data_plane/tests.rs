@@ -1,0 +1,76 @@
+//! Two cores in one thread, turned by hand: what happens when their slot maps differ.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use crate::bridge::{Bridge, Identity};
+use crate::cluster::SlotMap;
+use crate::commands::call::Process;
+use crate::commands::caller::Address;
+use crate::commands::{Caller, Turn};
+use crate::config::Config;
+use crate::data_plane::core::{Core, Parts};
+use crate::data_plane::mesh::meshes;
+use crate::keyspace::{Hasher, Keyspace, Recency};
+use crate::shard::Shard;
+use crate::sys::waker::Waker;
+
+/// Two cores of one server, without listeners.
+fn two_cores() -> (Arc<Bridge>, Vec<Core>) {
+    let wakers = (0..2).map(|_| Waker::new().expect("an event counter")).collect();
+    let identity = Identity { started_at_us: 0, run_id: String::new(), replication_id: String::new() };
+    let bridge = Arc::new(Bridge::new(Config::with_defaults(".".into()), wakers, identity));
+    let slots = SlotMap::even(2);
+    let hasher = Hasher::seeded(1);
+    let cores = meshes(&bridge, 2, slots.version).into_iter().enumerate().map(|(index, mesh)| {
+        let keyspace = Keyspace::new(1, hasher.clone(), Recency::Lru);
+        Core::new(Parts {
+            shard: Shard::new(index as u16, keyspace, slots.clone()),
+            listeners: Vec::new(),
+            mesh,
+            bridge: bridge.clone(),
+            hasher: hasher.clone(),
+            turn: Turn { now_us: 0, databases: 1, process: Process { started_at_us: 0, shards: 2 } },
+        })
+        .expect("a ring")
+    });
+    (bridge.clone(), cores.collect())
+}
+
+#[test]
+fn a_request_for_a_core_that_owns_the_slot_no_more_follows_the_new_map() {
+    let (bridge, mut cores) = two_cores();
+    let (mut client, server) = UnixStream::pair().expect("a pair of sockets");
+    bridge.admit_client(1);
+    cores[0].adopt(server.into(), Caller::new(1, Address::Unix, 0));
+    for core in &mut cores {
+        core.wait_for_wake();
+    }
+    // A wake that is due keeps a turn from waiting.
+    let turn = |cores: &mut Vec<Core>, index: usize| {
+        bridge.wakers[index].wake();
+        cores[index].turn();
+    };
+
+    // By the first map `foo` belongs to core 1, `bar` to core 0.
+    client.write_all(b"SET foo 1\r\nGET foo\r\nSET bar 2\r\n").expect("written");
+    turn(&mut cores, 0);
+    turn(&mut cores, 0);
+    // By the second map all slots belong to core 0: core 1 has heard of it when the requests arrive, core 0 has when
+    // they come back.
+    let mut moved = SlotMap::even(1);
+    moved.version = 2;
+    cores[1].shard.slots = moved.clone();
+    turn(&mut cores, 1);
+    turn(&mut cores, 1);
+    assert_eq!(cores[1].shard.keyspace.len(0), 0, "a core that does not own the slot runs nothing");
+    cores[0].shard.slots = moved;
+    turn(&mut cores, 0);
+    turn(&mut cores, 0);
+
+    let mut replies = [0; 17];
+    client.read_exact(&mut replies).expect("the replies are sent");
+    assert_eq!(&replies, b"+OK\r\n$1\r\n1\r\n+OK\r\n");
+    assert_eq!(cores[0].shard.keyspace.len(0), 2);
+}
