@@ -119,3 +119,41 @@ fn resetstat_starts_the_counters_again() {
     assert_eq!(client.ask("CONFIG RESETSTAT"), Value::Simple(b"OK".to_vec()));
     assert!(processed(&mut client) < 10);
 }
+
+#[test]
+fn the_log_can_be_json() {
+    let server = Launch::basalt().with("log-format", "json").start();
+    let is_ready = |log: &String| log.contains("Ready to accept connections");
+    let log = (0..500)
+        .map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            server.log()
+        })
+        .find(is_ready)
+        .expect("readiness is logged");
+    for line in log.lines() {
+        assert!(line.starts_with("{\"timestamp\":") && line.ends_with('}'), "{line}");
+    }
+}
+
+/// Whether the kernel runs a keep-alive timer for the server's end of its only connection (`proc(5)`, /proc/net/tcp).
+fn is_kept_alive(port: u16) -> bool {
+    let table = fs::read_to_string("/proc/net/tcp").expect("Linux");
+    let local = format!(":{port:04X}");
+    let established = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let mut ends = established.filter(|fields| fields[1].ends_with(&local) && fields[3] == "01");
+    let end = ends.next().expect("the connection is listed");
+    end[5].starts_with("02:")
+}
+
+#[test]
+fn silent_peers_are_probed_as_tcp_keepalive_says() {
+    for (seconds, expected) in [(0, false), (300, true)] {
+        let server = Launch::basalt().shards(1).with("tcp-keepalive", seconds).start();
+        let mut client = server.client();
+        assert_eq!(client.ask("PING"), Value::Simple(b"PONG".to_vec()));
+        // The timer of the last reply's acknowledgement comes first.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert_eq!(is_kept_alive(server.port), expected, "tcp-keepalive {seconds}");
+    }
+}
