@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use basalt::bridge::{Bridge, Identity};
 use basalt::config::{Config, LogFormat, LogLevel, Settings, Start};
-use basalt::control_plane;
+use basalt::control_plane::ControlPlane;
 use basalt::data_plane::launch::{launch, placement};
 use basalt::sys::host::random_seeds;
 use basalt::sys::probe::{check_host, raise_descriptor_limit};
@@ -52,6 +52,7 @@ fn main() -> ExitCode {
 fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "Basalt is starting");
     check_host()?;
+    let control_plane = ControlPlane::new()?;
     std::env::set_current_dir(&settings.dir)
         .map_err(|error| format!("cannot change to the directory {}: {error}", settings.dir.display()))?;
     let mut config = config;
@@ -66,7 +67,7 @@ fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::
             .unwrap_or_else(|error| tracing::warn!("Failed to write PID file {}: {error}", path.display()));
     }
     tracing::info!(port = settings.port, shards = cpus.len(), "Ready to accept connections");
-    control_plane::run(&bridge)?;
+    control_plane.run(&bridge);
     tracing::info!("User requested shutdown...");
     bridge.stop();
     cores.join()?;
