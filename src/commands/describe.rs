@@ -21,6 +21,8 @@ pub fn describe(row: &Command, reply: &mut Reply) {
         Keys::None => (0, 0, 0),
         Keys::At(index) => (index.into(), index.into(), 1),
         Keys::AllFrom(index) => (index.into(), -1, 1),
+        Keys::PairsFrom(index) => (index.into(), -1, 2),
+        Keys::Between(first, last) => (first.into(), last.into(), 1),
     };
     for place in [first, last, step] {
         reply.integer(place);
@@ -50,10 +52,12 @@ fn words(names: impl Iterator<Item = &'static str> + Clone, prefix: &str, reply:
 
 fn key_specifications(row: &Command, reply: &mut Reply) {
     // The last key, relative to the first; negative: from the end.
-    let (first, last) = match row.keys {
+    let (first, last, step) = match row.keys {
         Keys::None => return reply.set(0),
-        Keys::At(index) => (index, 0),
-        Keys::AllFrom(index) => (index, -1),
+        Keys::At(index) => (index, 0, 1),
+        Keys::AllFrom(index) => (index, -1, 1),
+        Keys::PairsFrom(index) => (index, -1, 2),
+        Keys::Between(first, last) => (first, i64::from(last - first), 1),
     };
     reply.set(1);
     reply.map(3 + row.docs.key_notes.iter().len());
@@ -64,7 +68,7 @@ fn key_specifications(row: &Command, reply: &mut Reply) {
     reply.bulk(b"flags");
     words(row.access.names(), "", reply);
     search("begin_search", "index", &[("index", first.into())], reply);
-    search("find_keys", "range", &[("lastkey", last), ("keystep", 1), ("limit", 0)], reply);
+    search("find_keys", "range", &[("lastkey", last), ("keystep", step), ("limit", 0)], reply);
 }
 
 /// One half of a key specification: a way of searching with its parameters.

@@ -2,6 +2,7 @@
 //!
 //! Routing, COMMAND, documentation, counters and the tests against Redis read the rows; nobody matches on names.
 
+pub mod across;
 pub mod call;
 pub mod caller;
 pub mod client_line;
@@ -33,7 +34,7 @@ pub use client_line::ClientFacts;
 pub use error::CommandError;
 pub use info::InfoFacts;
 pub use resolve::{Refusal, resolve};
-pub use row::{Command, Keys, Merge, Run, Spread};
+pub use row::{Across, Command, Fetched, Keys, Merge, Run, Spread, Stored};
 pub use table::{COMMANDS, find};
 
 #[cfg(test)]

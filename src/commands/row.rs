@@ -1,5 +1,6 @@
 //! What a row of the command table says: name, arity, flags, where keys sit, which shards it visits, who runs it.
 
+pub use crate::commands::across::{Across, Fetched, Stored};
 use crate::commands::call::{Call, Next, SessionCall};
 use crate::commands::error::CommandError;
 pub use crate::commands::flags::{Access, Categories, Flags};
@@ -22,6 +23,8 @@ pub struct Command {
     /// For a command whose access depends on its arguments.
     pub access_by_arguments: Option<fn(&Args) -> Access>,
     pub spread: Spread,
+    /// Asked on the owner of each key before any of them runs a split command: one no, and the reply is 0.
+    pub only_if: Option<fn(&mut Call) -> bool>,
     pub run: Run,
     /// ACL categories beyond those that follow from the flags.
     pub categories: Categories,
@@ -34,6 +37,8 @@ pub struct Command {
 pub enum Run {
     /// The shard that owns the keys, or each shard that `Spread` names.
     Shard(fn(&mut Call) -> Result<(), CommandError>),
+    /// The shards that own the keys: some are read, and what was read decides what is stored at one.
+    Across(&'static Across),
     /// The session, which sees no keys.
     Session(fn(&mut SessionCall) -> Result<Next, CommandError>),
     /// Nobody: only its subcommands run.
@@ -48,6 +53,10 @@ pub enum Keys {
     At(u8),
     /// All arguments from this index.
     AllFrom(u8),
+    /// The first of each two arguments from this index: each key has a value behind it.
+    PairsFrom(u8),
+    /// The arguments from one index to another, both included.
+    Between(u8, u8),
 }
 
 /// Which shards a request visits.
@@ -57,8 +66,10 @@ pub enum Spread {
     Owner,
     /// The owner of each key, each with its own keys.
     Split(Merge),
-    /// All.
+    /// All. Those that write do so at once everywhere.
     Every(Merge),
+    /// The owner of the slot that the cursor at this index stands in.
+    Cursor(u8),
 }
 
 /// How the partial replies of several shards become one.
@@ -66,8 +77,14 @@ pub enum Spread {
 pub enum Merge {
     /// Integers are added.
     Sum,
-    /// Each says OK.
-    AllOk,
+    /// All say the same, which is the reply.
+    Same,
+    /// Arrays become one.
+    Chain,
+    /// Arrays of an element for each key become one, in the order of the request's keys.
+    InKeyOrder,
+    /// Each names how many keys it has and one of them (an array of the two): one key, each of all as likely.
+    Weighted,
 }
 
 type ShardHandler = fn(&mut Call) -> Result<(), CommandError>;
@@ -95,6 +112,18 @@ pub const fn write(
 ) -> Command {
     let access = Access::READ_WRITE.and(Access::UPDATE);
     Command { keys, access, flags: Flags::WRITE, ..row(name, arity, Run::Shard(handler), docs) }
+}
+
+/// A command that reads some keys and writes another, wherever they live.
+pub const fn across(
+    name: &'static str,
+    arity: i16,
+    keys: Keys,
+    steps: &'static Across,
+    docs: &'static Docs,
+) -> Command {
+    let access = Access::READ_WRITE.and(Access::UPDATE);
+    Command { keys, access, flags: Flags::WRITE, ..row(name, arity, Run::Across(steps), docs) }
 }
 
 /// A command that concerns the client or the server, not keys.
@@ -127,6 +156,7 @@ const fn row(name: &'static str, arity: i16, run: Run, docs: &'static Docs) -> C
         access: Access::NONE,
         access_by_arguments: None,
         spread: Spread::Owner,
+        only_if: None,
         run,
         categories: Categories::NONE,
         docs,
@@ -166,8 +196,16 @@ impl Command {
         Command { spread: Spread::Split(merge), ..self }
     }
 
+    pub const fn only_if(self, check: fn(&mut Call) -> bool) -> Self {
+        Command { only_if: Some(check), ..self }
+    }
+
     pub const fn every(self, merge: Merge) -> Self {
         Command { spread: Spread::Every(merge), ..self }
+    }
+
+    pub const fn by_cursor(self, index: u8) -> Self {
+        Command { spread: Spread::Cursor(index), ..self }
     }
 
     /// Appends the name as clients see it: lower case, `container|subcommand` for a subcommand.
@@ -202,6 +240,16 @@ impl Command {
             .fold(self.categories.and(speed), |all, (_, category)| all.and(*category))
     }
 
+    /// Runs the command on the shard that has all its keys.
+    #[inline]
+    pub fn run_here(&'static self, call: &mut Call) -> Result<(), CommandError> {
+        match self.run {
+            Run::Shard(handler) => handler(call),
+            Run::Across(steps) => steps.run(self, call),
+            Run::Session(_) | Run::Container => unreachable!("only shard commands are routed to shards"),
+        }
+    }
+
     /// What a request does to its keys.
     pub fn access_of(&self, args: &Args) -> Access {
         self.access_by_arguments.map_or(self.access, |access| access(args))
@@ -216,11 +264,21 @@ impl Command {
     }
 
     /// Indices of the arguments that are keys, for a request of `argument_count` arguments.
-    pub fn key_indices(&self, argument_count: usize) -> std::ops::Range<usize> {
-        match self.keys {
-            Keys::None => 0..0,
-            Keys::At(index) => index as usize..(index as usize + 1).min(argument_count),
-            Keys::AllFrom(index) => index as usize..argument_count,
-        }
+    #[inline]
+    pub fn key_indices(&self, argument_count: usize) -> std::iter::StepBy<std::ops::Range<usize>> {
+        let (range, step) = match self.keys {
+            Keys::None => (0..0, 1),
+            Keys::At(index) => (index as usize..(index as usize + 1).min(argument_count), 1),
+            Keys::AllFrom(index) => (index as usize..argument_count, 1),
+            Keys::PairsFrom(index) => (index as usize..argument_count, 2),
+            Keys::Between(first, last) => (first as usize..(last as usize + 1).min(argument_count), 1),
+        };
+        range.step_by(step)
+    }
+
+    /// The first key of a request; empty if it has none.
+    #[inline]
+    pub fn first_key<'a>(&self, args: &Args<'a>) -> &'a [u8] {
+        self.key_indices(args.len()).next().map_or(&[], |index| args.at(index))
     }
 }

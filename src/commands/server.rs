@@ -19,7 +19,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(Flags::FAST)
         .categories(Categories::KEYSPACE),
     write("FLUSHALL", -1, Keys::None, flushall, &docs::FLUSHALL)
-        .every(Merge::AllOk)
+        .every(Merge::Same)
         .categories(Categories::KEYSPACE.and(Categories::DANGEROUS)),
     session("INFO", -1, info, &docs::INFO).flags(ANY_TIME).categories(Categories::DANGEROUS),
     session("SHUTDOWN", -1, shutdown, &docs::SHUTDOWN)

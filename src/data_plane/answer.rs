@@ -21,7 +21,7 @@ impl Core {
             Ask::ConfigGet(patterns) => self.answer_config_get(index, &patterns),
             Ask::ConfigSet(pairs) => self.answer_config_set(index, &pairs),
             Ask::ConfigRewrite => self.answer_config_rewrite(index),
-            Ask::ConfigResetStat => self.gather(index, Finish::AllOk, || Subject::ResetCounters),
+            Ask::ConfigResetStat => self.gather(index, Finish::Same, || Subject::ResetCounters),
             Ask::Info(sections) => self.answer_info(index, &sections),
             Ask::ClientInfo => self.answer_client_info(index),
             Ask::ClientList(filter) => {
@@ -68,7 +68,7 @@ impl Core {
         if !error.is_empty() {
             return self.answer_with(index, |reply| reply.error(&error));
         }
-        self.gather(index, Finish::AllOk, || Subject::Settings(settings.clone()));
+        self.gather(index, Finish::Same, || Subject::Settings(settings.clone()));
     }
 
     fn answer_config_rewrite(&mut self, index: u32) {
@@ -132,7 +132,12 @@ impl Core {
         }
         let mut own = question(subject());
         self.settle_question(&mut own);
-        self.complete_reply(index, sequence, &Out { bytes: own.answer, shared: Vec::new() });
+        self.complete_reply(
+            index,
+            sequence,
+            self.shard.index,
+            &Out { bytes: own.answer, shared: Vec::new() },
+        );
     }
 
     /// Considers a question of another core and returns it with the answer.

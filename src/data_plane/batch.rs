@@ -267,7 +267,7 @@ impl Core {
             }
         }
         if let [(owner, _)] = parts[..] {
-            let first = args.at(command.key_indices(args.len()).start);
+            let first = command.first_key(&args);
             let (slot, hash) = (slot_of(first), self.hasher.hash(first));
             let whole = Planned { slot, hash, ..*planned };
             return match owner == self.shard.index {
@@ -287,19 +287,38 @@ impl Core {
 
     fn run_parts(&mut self, planned: &Planned, command: &'static Command, parts: Vec<(u16, Vec<Span>)>) {
         let Core {
-            ring, held, feeding, scratch, shard, connections, mesh, turn, hasher, spare_orders, ..
+            ring,
+            held,
+            feeding,
+            scratch,
+            spans,
+            shard,
+            connections,
+            mesh,
+            turn,
+            hasher,
+            spare_orders,
+            ..
         } = self;
         let bytes = planned.source.bytes(ring, held, feeding, scratch);
         let connection = connections.at(planned.connection);
         let (Spread::Split(merge) | Spread::Every(merge)) = command.spread else {
             unreachable!("the route was made from the spread");
         };
-        let gather = Gather::new(Finish::from(merge), parts.len() as u16, connection.session.caller.resp);
+        let whole = Args::new(bytes, planned.spans(spans), planned.source.blocks(feeding));
+        let owners = || {
+            command
+                .key_indices(whole.len())
+                .map(|index| shard.slots.owner(slot_of(whole.at(index))))
+                .collect()
+        };
+        let finish = Finish::new(merge, owners, turn.now_us);
+        let gather = Gather::new(finish, parts.len() as u16, connection.session.caller.resp);
         let sequence = connection.session.order_mut(spare_orders).gather(gather);
         let mut own = None;
         for (owner, spans) in &parts {
             let args = Args::new(bytes, spans, planned.source.blocks(feeding));
-            let first_key = command.key_indices(args.len()).next().map_or(&[][..], |index| args.at(index));
+            let first_key = command.first_key(&args);
             let key = hasher.key(first_key, slot_of(first_key));
             let request = request(command, args, key, connection);
             match *owner == shard.index {
@@ -315,7 +334,7 @@ impl Core {
         }
         connection.stalled = true;
         if let Some(reply) = own {
-            self.complete_reply(planned.connection, sequence, &reply);
+            self.complete_reply(planned.connection, sequence, self.shard.index, &reply);
         }
     }
 
@@ -343,10 +362,10 @@ impl Core {
     }
 
     /// Takes a reply, or a part of one, for the place that waits for it; `index` must be open.
-    pub(super) fn complete_reply(&mut self, index: u32, sequence: u32, reply: &Out) {
+    pub(super) fn complete_reply(&mut self, index: u32, sequence: u32, shard: u16, reply: &Out) {
         let Core { connections, out, segments, .. } = self;
         let connection = connections.at(index);
-        complete(connection, index, sequence, reply, Default::default(), reply.mark(), out, segments);
+        complete(connection, index, sequence, shard, reply, Default::default(), reply.mark(), out, segments);
         self.settle(index);
     }
 
@@ -377,8 +396,7 @@ impl Planned {
 
     #[inline]
     fn key<'a>(&self, command: &Command, args: &Args<'a>) -> Key<'a> {
-        let bytes = command.key_indices(args.len()).next().map_or(&[][..], |index| args.at(index));
-        Key { bytes, hash: self.hash, slot: self.slot }
+        Key { bytes: command.first_key(args), hash: self.hash, slot: self.slot }
     }
 }
 
@@ -453,6 +471,7 @@ pub(super) fn complete(
     connection: &mut Connection,
     index: u32,
     sequence: u32,
+    shard: u16,
     replies: &Out,
     from: Mark,
     to: Mark,
@@ -461,6 +480,6 @@ pub(super) fn complete(
 ) {
     let start = out.bytes.len();
     let order = connection.session.order().expect("a reply is out");
-    order.complete(sequence, replies, from, to, out);
+    order.complete(sequence, shard, replies, from, to, out);
     note_reply(connection, index, start, out.bytes.len(), segments);
 }

@@ -321,14 +321,14 @@ impl Core {
         let repeatable = blocks.is_empty() && !matches!(source, Source::Scratch);
         let mut plan = if repeatable { Plan::Together } else { Plan::Alone };
         if let Some(command) = planned.command {
-            let (keys, shards) = (command.key_indices(args.len()), self.shard.slots.shards);
+            let (mut keys, shards) = (command.key_indices(args.len()), self.shard.slots.shards);
             planned.route = match (command.run, command.spread) {
                 (Run::Session(_) | Run::Container, _) => Route::Session,
                 (_, Spread::Every(_)) if shards > 1 => Route::Every,
                 (_, Spread::Split(_)) if shards > 1 && keys.len() > 1 => Route::Split,
                 _ if command.keys == Keys::None => Route::Local,
                 _ => {
-                    let key = args.at(keys.start);
+                    let key = keys.next().map_or(&[][..], |index| args.at(index));
                     planned.slot = slot_of(key);
                     planned.hash = self.hasher.hash(key);
                     let owner = self.shard.slots.owner(planned.slot);

@@ -25,11 +25,11 @@ impl Core {
                 match message {
                     Message::Requests(batch) => self.run_remote(shard, batch),
                     Message::Replies(batch) => {
-                        self.take_replies(batch);
+                        self.take_replies(shard, batch);
                         self.send_if_many();
                     }
                     Message::Question(question) => self.consider(shard, question),
-                    Message::Answer(question) => self.take_answer(*question),
+                    Message::Answer(question) => self.take_answer(shard, *question),
                 }
             }
         }
@@ -66,7 +66,7 @@ impl Core {
     }
 
     /// Passes replies on to the clients whose requests they answer.
-    fn take_replies(&mut self, batch: Box<Batch>) {
+    fn take_replies(&mut self, shard: u16, batch: Box<Batch>) {
         let mut start = Mark::default();
         for (index, remote) in batch.requests.iter().enumerate() {
             let end = batch.ends[index];
@@ -78,6 +78,7 @@ impl Core {
                             connection,
                             remote.connection,
                             remote.sequence,
+                            shard,
                             &batch.replies,
                             start,
                             end,
@@ -108,13 +109,13 @@ impl Core {
         }
         let mut reply = Out::default();
         self.shard.execute(&request, &self.turn, &mut reply);
-        self.complete_reply(remote.connection, remote.sequence, &reply);
+        self.complete_reply(remote.connection, remote.sequence, self.shard.index, &reply);
     }
 
-    fn take_answer(&mut self, question: Question) {
+    fn take_answer(&mut self, shard: u16, question: Question) {
         if self.connections.find(question.generation, question.connection).is_some() {
             let reply = Out { bytes: question.answer, shared: Vec::new() };
-            self.complete_reply(question.connection, question.sequence, &reply);
+            self.complete_reply(question.connection, question.sequence, shard, &reply);
         }
     }
 }
@@ -122,7 +123,7 @@ impl Core {
 impl Batch {
     fn request(&self, index: usize) -> Request<'_> {
         let (remote, args) = (&self.requests[index], self.args(index));
-        let bytes = remote.command.key_indices(args.len()).next().map_or(&[][..], |first| args.at(first));
+        let bytes = remote.command.first_key(&args);
         Request {
             command: remote.command,
             args,

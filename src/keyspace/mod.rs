@@ -14,6 +14,7 @@
 //! `prefetch_entry` for each, then the commands.
 
 mod changes;
+mod copied;
 mod database;
 mod entry;
 mod expiry;
@@ -37,6 +38,7 @@ use expiry::DueKeys;
 use table::{prefetch, prefetch_entry_lines};
 
 pub use changes::{Cause, Changes, Listening, Note};
+pub use copied::Copied;
 pub use database::{Deadline, Tally};
 pub use entry::{DEADLINE_MS_MAX, EntryRef};
 pub use key::{Hasher, Key};

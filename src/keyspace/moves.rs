@@ -1,12 +1,10 @@
 //! Keys that change their place: a slot that goes to another shard, a key or a whole database that changes its number.
 
 use crate::keyspace::changes::Cause;
-use crate::keyspace::database::{Database, Deadline, Edit, RUN_COUNT, RUN_SLOTS, Tally, Write};
-use crate::keyspace::entry::Payload;
+use crate::keyspace::database::{Database, Edit, RUN_COUNT, RUN_SLOTS, Tally};
 use crate::keyspace::entry::slab::Slabs;
 use crate::keyspace::key::Key;
 use crate::keyspace::table::SlotTable;
-use crate::keyspace::value::ValueRef;
 use crate::keyspace::{Keyspace, SLOT_COUNT};
 
 /// All keys of one slot of one database, on their way to another key space with the same hasher. Its entries lie in slabs
@@ -80,23 +78,10 @@ impl Keyspace {
         if self.peek(to, key, now_ms).is_some() {
             return false;
         }
-        let recency = self.recency.fresh(now_ms);
-        let Some(entry) = self.peek(from, key, now_ms) else {
+        let Some(copied) = self.copy(from, key, now_ms) else {
             return false;
         };
-        let raw = entry.is_raw();
-        let deadline = entry.deadline_ms().map_or(Deadline::Clear, Deadline::At);
-        let inline;
-        let payload = match entry.value() {
-            ValueRef::Int(number) => Payload::Int(number),
-            ValueRef::Large(bytes) => Payload::Large(bytes.clone()),
-            ValueRef::Bytes(bytes) => {
-                inline = bytes.to_vec();
-                Payload::Inline(&inline)
-            }
-        };
-        let write = Write { payload, raw, deadline, recency, walk: 0 };
-        self.change(to, key, Cause::Move, Edit::Write(write));
+        self.paste(to, key, &copied, Cause::Move, now_ms);
         self.change(from, key, Cause::Move, Edit::Remove)
     }
 }

@@ -65,8 +65,16 @@ impl Order {
         self.places.push_back(Place::Held { start, end: self.held.mark() });
     }
 
-    /// Takes the reply `from..to` of `replies` for the place `sequence`, and appends to `out` what is due.
-    pub fn complete(&mut self, sequence: u32, replies: &Out, from: Mark, to: Mark, out: &mut Out) {
+    /// Takes the reply `from..to` of `replies`, made by `shard`, for the place `sequence`, and appends to `out` what is due.
+    pub fn complete(
+        &mut self,
+        sequence: u32,
+        shard: u16,
+        replies: &Out,
+        from: Mark,
+        to: Mark,
+        out: &mut Out,
+    ) {
         let index = sequence.wrapping_sub(self.first) as usize;
         match &mut self.places[index] {
             Place::Waiting if index == 0 => {
@@ -80,7 +88,7 @@ impl Order {
                 self.places[index] = Place::Held { start, end: self.held.mark() };
             }
             Place::Gathering(gather) => {
-                if gather.take(&replies.bytes[from.bytes..to.bytes]) {
+                if gather.take(shard, replies, from, to) {
                     self.finish(index);
                     self.drain(out);
                 }

@@ -55,7 +55,7 @@ proptest! {
             reply_of(request + 1, &mut batch);
             let from = batch.mark();
             reply_of(request, &mut batch);
-            order.complete(sequence, &batch, from, batch.mark(), &mut out);
+            order.complete(sequence, 0, &batch, from, batch.mark(), &mut out);
         }
         prop_assert!(order.is_empty());
         prop_assert_eq!(wire(&out), wire(&expected));
@@ -68,7 +68,7 @@ fn gathered(finish: Finish, resp: Resp, parts: &[&[u8]]) -> String {
     for part in parts {
         assert!(out.is_empty(), "no reply before the last part");
         let reply = Out { bytes: part.to_vec(), shared: Vec::new() };
-        order.complete(sequence, &reply, Mark::default(), reply.mark(), &mut out);
+        order.complete(sequence, 0, &reply, Mark::default(), reply.mark(), &mut out);
     }
     String::from_utf8(out.bytes).expect("text")
 }
@@ -76,7 +76,7 @@ fn gathered(finish: Finish, resp: Resp, parts: &[&[u8]]) -> String {
 #[test]
 fn parts_become_one_reply() {
     assert_eq!(gathered(Finish::Sum, Resp::Two, &[b":1\r\n", b":-3\r\n", b":40\r\n"]), ":38\r\n");
-    assert_eq!(gathered(Finish::AllOk, Resp::Two, &[b"+OK\r\n", b"+OK\r\n"]), "+OK\r\n");
+    assert_eq!(gathered(Finish::Same, Resp::Two, &[b"+OK\r\n", b"+OK\r\n"]), "+OK\r\n");
     assert_eq!(
         gathered(Finish::Sum, Resp::Two, &[b":1\r\n", b"-ERR no\r\n", b"-ERR later\r\n"]),
         "-ERR no\r\n"

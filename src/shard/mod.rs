@@ -2,7 +2,7 @@
 
 use crate::cluster::{SlotMap, slot_of};
 use crate::commands::call::Lookups;
-use crate::commands::{Call, Command, CommandError, Run, Turn};
+use crate::commands::{Call, Command, CommandError, Turn};
 use crate::keyspace::{Key, Keyspace};
 use crate::protocol::reply::Mark;
 use crate::protocol::{Args, Out, Reply, Resp};
@@ -46,11 +46,16 @@ impl Shard {
     /// Runs one request and appends its reply. The only way in which a command meets the keys.
     #[inline]
     pub fn execute(&mut self, request: &Request, turn: &Turn, out: &mut Out) {
-        let Run::Shard(handler) = request.command.run else {
-            unreachable!("only shard commands are routed to shards");
-        };
         let mark = out.mark();
-        let mut call = Call {
+        let outcome = request.command.run_here(&mut self.call(request, turn, out));
+        if let Err(error) = outcome {
+            refuse(&error, mark, out);
+        }
+    }
+
+    #[inline]
+    fn call<'a>(&'a mut self, request: &Request<'a>, turn: &'a Turn, out: &'a mut Out) -> Call<'a> {
+        Call {
             args: request.args,
             key: request.key,
             database: request.database,
@@ -59,9 +64,6 @@ impl Shard {
             lookups: &mut self.lookups,
             reply: Reply::new(out, request.resp),
             turn,
-        };
-        if let Err(error) = handler(&mut call) {
-            refuse(&error, mark, out);
         }
     }
 }

@@ -25,7 +25,7 @@ impl Leaf {
     }
 
     fn has_keys(&self) -> bool {
-        !self.row.key_indices(usize::from(self.row.arity.unsigned_abs())).is_empty()
+        self.row.key_indices(usize::from(self.row.arity.unsigned_abs())).len() > 0
     }
 }
 

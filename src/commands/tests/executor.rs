@@ -70,10 +70,10 @@ impl Executor {
         let mark = out.mark();
         let reply = Reply::new(&mut out, self.caller.resp);
         let result = match command.run {
-            Run::Shard(handler) => {
-                let first = command.key_indices(args.len()).next().map_or(&b""[..], |index| args.at(index));
+            Run::Shard(_) | Run::Across(_) => {
+                let first = command.first_key(args);
                 let key = self.keyspace.hasher().key(first, slot_of(first));
-                handler(&mut Call {
+                let mut call = Call {
                     args: *args,
                     key,
                     database: self.caller.database,
@@ -82,8 +82,8 @@ impl Executor {
                     lookups: &mut Lookups::default(),
                     reply,
                     turn: &self.turn,
-                })
-                .map(|()| Next::Done)
+                };
+                command.run_here(&mut call).map(|()| Next::Done)
             }
             Run::Session(handler) => {
                 handler(&mut SessionCall { args: *args, caller: &mut self.caller, reply, turn: &self.turn })

@@ -1,0 +1,63 @@
+//! Values that have left their table: copied under one key to be stored under another, perhaps on another shard.
+
+use bytes::Bytes;
+
+use crate::keyspace::changes::Cause;
+use crate::keyspace::database::{Deadline, Edit, Write};
+use crate::keyspace::entry::Payload;
+use crate::keyspace::key::Key;
+use crate::keyspace::value::ValueRef;
+use crate::keyspace::{EntryRef, Keyspace};
+
+/// A value with everything that RENAME carries along.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    value: CopiedValue,
+    /// Milliseconds since 1970.
+    deadline_ms: Option<u64>,
+    /// Whether the encoding is `raw` however short the value.
+    raw: bool,
+}
+
+#[derive(Clone, Debug)]
+enum CopiedValue {
+    Int(i64),
+    Bytes(Box<[u8]>),
+    /// Shared with the entry it was copied from, until one of them is changed.
+    Large(Bytes),
+}
+
+impl Copied {
+    fn new(entry: EntryRef<'_>) -> Self {
+        let value = match entry.value() {
+            ValueRef::Int(number) => CopiedValue::Int(number),
+            ValueRef::Bytes(bytes) => CopiedValue::Bytes(bytes.into()),
+            ValueRef::Large(bytes) => CopiedValue::Large(bytes.clone()),
+        };
+        Copied { value, deadline_ms: entry.deadline_ms(), raw: entry.is_raw() }
+    }
+
+    fn payload(&self) -> Payload<'_> {
+        match &self.value {
+            CopiedValue::Int(number) => Payload::Int(*number),
+            CopiedValue::Bytes(bytes) => Payload::Inline(bytes),
+            CopiedValue::Large(bytes) => Payload::Large(bytes.clone()),
+        }
+    }
+}
+
+impl Keyspace {
+    /// A copy of what is stored under a key, which does not count as a use of it.
+    pub fn copy(&mut self, database: usize, key: &Key<'_>, now_ms: u64) -> Option<Copied> {
+        self.peek(database, key, now_ms).map(Copied::new)
+    }
+
+    /// Stores a copy under a key, whatever was there, with the deadline it had.
+    pub fn paste(&mut self, database: usize, key: &Key<'_>, copied: &Copied, cause: Cause, now_ms: u64) {
+        self.remove_expired(database, key, now_ms);
+        let deadline = copied.deadline_ms.map_or(Deadline::Clear, Deadline::At);
+        let recency = self.recency.fresh(now_ms);
+        let write = Write { payload: copied.payload(), raw: copied.raw, deadline, recency, walk: 0 };
+        self.change(database, key, cause, Edit::Write(write));
+    }
+}
