@@ -20,6 +20,19 @@ impl SlotMap {
         SlotMap { version: 1, shards, owners }
     }
 
+    /// The next version, in which `slot` belongs to `shard`.
+    pub fn with_owner(&self, slot: u16, shard: u16) -> Self {
+        assert!(shard < self.shards);
+        let mut owners = self.owners.to_vec();
+        owners[slot as usize] = shard;
+        SlotMap { version: self.version + 1, shards: self.shards, owners: owners.into() }
+    }
+
+    /// A copy that shares no memory: each core reads and counts its own.
+    pub fn own_copy(&self) -> Self {
+        SlotMap { owners: self.owners.to_vec().into(), ..*self }
+    }
+
     #[inline]
     pub fn owner(&self, slot: u16) -> u16 {
         self.owners[slot as usize]

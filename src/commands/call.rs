@@ -108,6 +108,8 @@ pub enum Next {
     Done,
     /// The reply is written; what the client sent behind this request is dropped and the connection closed.
     Close,
+    /// The reply is written; what the client has queued and what it watches is forgotten.
+    Forget,
     /// The core gathers the reply, from other cores if need be.
     Ask(Ask),
 }
@@ -128,7 +130,22 @@ pub enum Ask {
         filter: ClientFilter,
         style: KillStyle,
     },
+    Pause(Pause),
+    Unpause,
+    /// Gives a slot to another shard.
+    MoveSlot {
+        slot: u16,
+        to: u16,
+    },
     Shutdown(Shutdown),
+    /// Requests are queued from now on.
+    Multi,
+    /// What is queued runs.
+    Exec,
+    /// What is queued is dropped.
+    Discard,
+    Watch(Vec<Box<[u8]>>),
+    Unwatch,
 }
 
 /// Which clients are meant; all conditions given must hold.
@@ -158,6 +175,13 @@ pub enum KillStyle {
     ByAddress,
     /// `CLIENT KILL filter value ...`: the number killed.
     ByFilter,
+}
+
+/// For how long clients are paused, and which of their requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    pub for_ms: u64,
+    pub writes_only: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

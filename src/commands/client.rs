@@ -1,11 +1,12 @@
 //! CLIENT and its subcommands.
 
-use crate::commands::call::{Ask, ClientFilter, KillStyle, Next, SessionCall};
+use crate::commands::call::{Ask, ClientFilter, KillStyle, Next, Pause, SessionCall};
 use crate::commands::caller::Caller;
 use crate::commands::docs::client as docs;
 use crate::commands::error::CommandError;
 use crate::commands::help;
 use crate::commands::row::{Categories, Command, Docs, Flags, session};
+use crate::protocol::request::integer;
 
 type Handler = fn(&mut SessionCall) -> Result<Next, CommandError>;
 
@@ -17,6 +18,9 @@ pub const SUBCOMMANDS: &[Command] = &[
     plain("GETNAME", 2, name, &docs::CLIENT_GETNAME),
     plain("SETNAME", 3, rename, &docs::CLIENT_SETNAME),
     plain("SETINFO", 4, set_info, &docs::CLIENT_SETINFO),
+    admin("PAUSE", -3, pause, &docs::CLIENT_PAUSE),
+    admin("UNPAUSE", 2, unpause, &docs::CLIENT_UNPAUSE),
+    admin("UNBLOCK", -3, unblock, &docs::CLIENT_UNBLOCK),
     admin("NO-EVICT", 3, no_evict, &docs::CLIENT_NO_EVICT),
     plain("NO-TOUCH", 3, no_touch, &docs::CLIENT_NO_TOUCH),
     sub("HELP", 2, help, &docs::CLIENT_HELP),
@@ -58,6 +62,48 @@ fn kill(call: &mut SessionCall) -> Result<Next, CommandError> {
         _ => (ClientFilter::of_kill(&call.args)?, KillStyle::ByFilter),
     };
     Ok(Next::Ask(Ask::ClientKill { filter, style }))
+}
+
+fn pause(call: &mut SessionCall) -> Result<Next, CommandError> {
+    let writes_only = match call.args.len() {
+        3 => false,
+        4 if call.args.at(3).eq_ignore_ascii_case(b"WRITE") => true,
+        4 if call.args.at(3).eq_ignore_ascii_case(b"ALL") => false,
+        4 => return Err(CommandError::Text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+        _ => {
+            return Err(CommandError::quoting(
+                "ERR unknown subcommand or wrong number of arguments for '",
+                call.args.at(1),
+                "'. Try CLIENT HELP.",
+            ));
+        }
+    };
+    let no_integer = CommandError::Text("ERR timeout is not an integer or out of range");
+    let for_ms = integer(call.args.at(2)).ok_or(no_integer)?;
+    let for_ms = u64::try_from(for_ms).map_err(|_| CommandError::Text("ERR timeout is negative"))?;
+    Ok(Next::Ask(Ask::Pause(Pause { for_ms, writes_only })))
+}
+
+fn unpause(_: &mut SessionCall) -> Result<Next, CommandError> {
+    Ok(Next::Ask(Ask::Unpause))
+}
+
+/// No command blocks yet, so there is nobody to unblock. A client that CLIENT PAUSE stops is not blocked.
+fn unblock(call: &mut SessionCall) -> Result<Next, CommandError> {
+    let is = |name: &str| call.args.at(3).eq_ignore_ascii_case(name.as_bytes());
+    if call.args.len() > 4 {
+        return Err(CommandError::quoting(
+            "ERR unknown subcommand or wrong number of arguments for '",
+            call.args.at(1),
+            "'. Try CLIENT HELP.",
+        ));
+    }
+    if call.args.len() == 4 && !is("TIMEOUT") && !is("ERROR") {
+        return Err(CommandError::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
+    }
+    integer(call.args.at(2)).ok_or(CommandError::NotInteger)?;
+    call.reply.integer(0);
+    Ok(Next::Done)
 }
 
 fn name(call: &mut SessionCall) -> Result<Next, CommandError> {
@@ -170,6 +216,15 @@ const HELP: help::Lines = &[
     ),
     ("SETNAME <name>", &["Gives this connection a name."]),
     ("SETINFO (LIB-NAME <name>|LIB-VER <version>)", &["Says which client library uses this connection."]),
+    (
+        "PAUSE <timeout> [WRITE|ALL]",
+        &["Lets requests of all clients, or only those that write, wait for <timeout> milliseconds."],
+    ),
+    ("UNPAUSE", &["Ends a pause."]),
+    (
+        "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+        &["Ends the wait of a client in a blocking command, as if its time were over or with an error."],
+    ),
     ("NO-EVICT (ON|OFF)", &["Keeps this connection from being closed to save memory."]),
     ("NO-TOUCH (ON|OFF)", &["Lets reads on this connection leave the idle times of keys alone."]),
 ];

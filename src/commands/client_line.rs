@@ -32,6 +32,8 @@ pub struct ClientFacts<'a> {
     pub waiting_count: usize,
     pub waiting_bytes: usize,
     pub memory_bytes: usize,
+    /// What waits for EXEC.
+    pub queued: Option<Queued>,
     /// Whether the socket is waited for to become writable.
     pub is_writing: bool,
     /// Whether the client is disconnected once its replies are sent.
@@ -40,6 +42,13 @@ pub struct ClientFacts<'a> {
     pub last_command: Option<&'static Command>,
     /// The core that serves the client.
     pub shard: u16,
+}
+
+/// Commands that a client has queued since MULTI, and the bytes of their arguments.
+#[derive(Clone, Copy)]
+pub struct Queued {
+    pub count: usize,
+    pub bytes: usize,
 }
 
 impl ClientFacts<'_> {
@@ -68,12 +77,14 @@ impl ClientFacts<'_> {
         number(out, "idle", self.seconds_since(self.last_request_us));
         text(out, "flags", &self.flags());
         number(out, "db", caller.database.into());
-        // No subscriptions and no MULTI so far.
-        out.extend_from_slice(b"sub=0 psub=0 ssub=0 multi=-1 ");
+        // No subscriptions so far.
+        out.extend_from_slice(b"sub=0 psub=0 ssub=0 ");
+        let queued = self.queued.map_or("-1".to_owned(), |queued| queued.count.to_string());
+        text(out, "multi", queued.as_bytes());
         number(out, "qbuf", self.request_bytes as u64);
         number(out, "qbuf-free", self.request_bytes_free as u64);
         number(out, "argv-mem", self.argument_bytes as u64);
-        number(out, "multi-mem", 0);
+        number(out, "multi-mem", self.queued.map_or(0, |queued| queued.bytes as u64));
         number(out, "rbs", self.reply_room_bytes as u64);
         number(out, "rbp", self.reply_peak_bytes as u64);
         number(out, "obl", self.reply_bytes as u64);
@@ -115,6 +126,7 @@ impl ClientFacts<'_> {
 
     fn flags(&self) -> Vec<u8> {
         let flags = [
+            (b'x', self.queued.is_some()),
             (b'c', self.is_closing),
             (b'U', self.caller.address == Address::Unix),
             (b'e', self.caller.no_evict),

@@ -20,8 +20,12 @@ pub const COMMANDS: &[Command] = &[
     session("ECHO", 2, echo, &docs::ECHO).flags(QUICK).categories(Categories::CONNECTION),
     session("HELLO", -1, hello, &docs::HELLO).flags(BEFORE_LOGIN).categories(Categories::CONNECTION),
     session("SELECT", 2, select, &docs::SELECT).flags(QUICK).categories(Categories::CONNECTION),
-    session("QUIT", -1, quit, &docs::QUIT).flags(BEFORE_LOGIN).categories(Categories::CONNECTION),
-    session("RESET", 1, reset, &docs::RESET).flags(BEFORE_LOGIN).categories(Categories::CONNECTION),
+    session("QUIT", -1, quit, &docs::QUIT).flags(BEFORE_LOGIN).categories(Categories::CONNECTION).at_once(),
+    session("RESET", 1, reset, &docs::RESET)
+        .flags(BEFORE_LOGIN)
+        .categories(Categories::CONNECTION)
+        .at_once()
+        .alone(),
     container("CLIENT", -2, client::SUBCOMMANDS, &client_docs::CLIENT),
 ];
 
@@ -62,5 +66,5 @@ fn reset(call: &mut SessionCall) -> Result<Next, CommandError> {
     call.caller.reset();
     call.reply.resp = Resp::Two;
     call.reply.simple("RESET");
-    Ok(Next::Done)
+    Ok(Next::Forget)
 }

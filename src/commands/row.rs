@@ -26,6 +26,10 @@ pub struct Command {
     /// Asked on the owner of each key before any of them runs a split command: one no, and the reply is 0.
     pub only_if: Option<fn(&mut Call) -> bool>,
     pub run: Run,
+    /// Runs at once although MULTI is queueing: it ends the queue, or leaves it alone.
+    pub at_once: bool,
+    /// Runs when everything before it is answered, for it concerns several shards.
+    pub alone: bool,
     /// ACL categories beyond those that follow from the flags.
     pub categories: Categories,
     pub docs: &'static Docs,
@@ -158,6 +162,8 @@ const fn row(name: &'static str, arity: i16, run: Run, docs: &'static Docs) -> C
         spread: Spread::Owner,
         only_if: None,
         run,
+        at_once: false,
+        alone: false,
         categories: Categories::NONE,
         docs,
         subcommands: &[],
@@ -202,6 +208,19 @@ impl Command {
 
     pub const fn every(self, merge: Merge) -> Self {
         Command { spread: Spread::Every(merge), ..self }
+    }
+
+    pub const fn at_once(self) -> Self {
+        Command { at_once: true, ..self }
+    }
+
+    /// For a command of the session that names keys.
+    pub const fn session_keys(self, keys: Keys, access: Access) -> Self {
+        Command { keys, access, ..self }
+    }
+
+    pub const fn alone(self) -> Self {
+        Command { alone: true, ..self }
     }
 
     pub const fn by_cursor(self, index: u8) -> Self {

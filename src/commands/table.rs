@@ -1,10 +1,16 @@
 //! All rows, and the search by name: a hash table built at compile time.
 
 use crate::commands::row::Command;
-use crate::commands::{connection, generic, introspection, server, string};
+use crate::commands::{connection, generic, introspection, server, string, transaction};
 
-const FAMILIES: &[&[Command]] =
-    &[string::COMMANDS, generic::COMMANDS, connection::COMMANDS, server::COMMANDS, introspection::COMMANDS];
+const FAMILIES: &[&[Command]] = &[
+    string::COMMANDS,
+    generic::COMMANDS,
+    transaction::COMMANDS,
+    connection::COMMANDS,
+    server::COMMANDS,
+    introspection::COMMANDS,
+];
 
 const COUNT: usize = {
     let mut count = 0;

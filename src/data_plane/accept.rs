@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::commands::{Caller, caller::Address};
-use crate::data_plane::connection::{Closing, Connection, TurnReply};
+use crate::data_plane::connection::{Closing, Connection, Stall, TurnReply};
 use crate::data_plane::core::Core;
 use crate::data_plane::mesh::{Question, Subject};
 use crate::session::Session;
@@ -172,7 +172,7 @@ impl Core {
             closing: Closing::No,
             input_ended: false,
             receiving: false,
-            stalled: false,
+            stall: Stall::No,
             active_at_s,
             active_window: 0,
             last_command: None,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::commands::call::{ClientFilter, ClientKind, KillStyle, Shutdown};
-use crate::commands::client_line::ClientFacts;
+use crate::commands::client_line::{ClientFacts, Queued};
 use crate::commands::{Ask, info};
-use crate::data_plane::connection::{Closing, Connection};
+use crate::data_plane::connection::{Closing, Connection, Stall};
 use crate::data_plane::core::Core;
 use crate::data_plane::facts::info_facts;
 use crate::data_plane::mesh::{Question, Subject};
-use crate::protocol::{Out, Reply};
+use crate::protocol::Reply;
 use crate::session::gather::{Finish, Gather};
 
 impl Core {
@@ -35,6 +35,17 @@ impl Core {
                 self.gather(index, finish, || Subject::ClientKill(filter.clone()));
             }
             Ask::Shutdown(how) => self.answer_shutdown(index, how),
+            Ask::Pause(pause) => self.gather(index, Finish::Same, || Subject::Pause(pause)),
+            Ask::Unpause => self.gather(index, Finish::Same, || Subject::Unpause),
+            Ask::MoveSlot { slot, to } => self.move_slot(index, slot, to),
+            Ask::Multi => self.multi(index),
+            Ask::Exec => self.exec(index),
+            Ask::Discard => self.discard(index),
+            Ask::Watch(keys) => self.watch(index, keys),
+            Ask::Unwatch => {
+                self.unwatch(index);
+                self.answer_with(index, |reply| reply.ok());
+            }
         }
     }
 
@@ -106,7 +117,7 @@ impl Core {
                 .answer_with(index, |reply| reply.error(b"ERR Errors trying to SHUTDOWN. Check logs."));
         }
         tracing::info!("User requested shutdown...");
-        self.connections.at(index).stalled = true;
+        self.connections.at(index).stall = Stall::Waits;
         self.bridge.ask_shutdown();
     }
 
@@ -118,7 +129,7 @@ impl Core {
             (connection.generation, connection.session.caller.id, connection.session.caller.resp);
         let gather = Gather::new(finish, shards, resp);
         let sequence = connection.session.order_mut(&mut self.spare_orders).gather(gather);
-        connection.stalled = true;
+        connection.stall = Stall::Waits;
         let question = |subject| Question {
             connection: index,
             generation,
@@ -130,20 +141,18 @@ impl Core {
         for other in self.mesh.others() {
             self.mesh.ask(other, question(subject()));
         }
-        let mut own = question(subject());
-        self.settle_question(&mut own);
-        self.complete_reply(
-            index,
-            sequence,
-            self.shard.index,
-            &Out { bytes: own.answer, shared: Vec::new() },
-        );
+        let own = question(subject());
+        self.consider(self.shard.index, Box::new(own));
     }
 
-    /// Considers a question of another core and returns it with the answer.
+    /// Considers a question and returns it with the answer to the core that asked.
     pub(super) fn consider(&mut self, from: u16, mut question: Box<Question>) {
         self.settle_question(&mut question);
-        self.mesh.answer(from, question);
+        match question.subject {
+            Subject::Pause(_) => self.promise_pause(from, question),
+            _ if from == self.shard.index => self.take_answer(from, *question),
+            _ => self.mesh.answer(from, question),
+        }
     }
 
     fn settle_question(&mut self, question: &mut Question) {
@@ -169,6 +178,11 @@ impl Core {
             Subject::ClientKill(filter) => {
                 let killed = self.kill(filter, question.asker);
                 question.answer.extend_from_slice(format!(":{killed}\r\n").as_bytes());
+            }
+            Subject::Pause(pause) => self.begin_pause(pause),
+            Subject::Unpause => {
+                self.unpause();
+                question.answer.extend_from_slice(b"+OK\r\n");
             }
             Subject::Adopt(client) => {
                 if let Some((socket, caller)) = client.take().map(|client| *client) {
@@ -234,6 +248,11 @@ fn client_facts<'a>(
         waiting_count: outbox.map_or(0, |outbox| outbox.parts()),
         waiting_bytes: outbox.map_or(0, |outbox| outbox.bytes()),
         memory_bytes: size_of::<Connection>() + request_bytes + outbox.map_or(0, |outbox| outbox.bytes()),
+        queued: connection
+            .session
+            .multi
+            .as_ref()
+            .map(|multi| Queued { count: multi.queue.len(), bytes: multi.queue.bytes() }),
         is_writing: connection.is_sending(),
         is_closing: connection.closing == Closing::AfterReplies,
         last_command: connection.last_command,

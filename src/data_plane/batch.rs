@@ -2,22 +2,29 @@
 
 use bytes::Bytes;
 
-use crate::cluster::slot_of;
-use crate::commands::{Command, Next, Run, SessionCall, Spread, resolve};
-use crate::data_plane::connection::{Closing, Connection, TurnReply};
+use crate::commands::{Caller, Command, Next, Run, SessionCall, Turn, resolve};
+use crate::data_plane::connection::{Closing, Connection, Stall, TurnReply};
 use crate::data_plane::core::{Core, Segment};
 use crate::data_plane::inbox::Inbox;
+use crate::data_plane::mesh::Address;
 use crate::keyspace::Key;
 use crate::protocol::reply::Mark;
 use crate::protocol::{Args, Out, Reply, Span};
 use crate::session::gather::{Finish, Gather};
 use crate::session::order::Order;
-use crate::shard::Request;
+use crate::session::stage::merge_of;
+use crate::shard::{Lane, Request};
 use crate::sys::buffers::Received;
 use crate::sys::ring::{Ring, Wait};
 
 /// How many requests are planned before they are run: enough to hide the latency of memory.
 pub const BATCH_REQUESTS: usize = 32;
+
+/// What is held at most of the replies to a pipeline, while one of its requests is a transaction.
+const CORKED_BYTES_MAX: usize = 16 * 1024;
+
+/// Spreads the bits of a clock over a random number.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Replies of a turn are sent before it ends when there are so many bytes of them.
 const ARENA_BYTES: usize = 1 << 20;
@@ -34,7 +41,7 @@ pub struct Planned {
     pub command: Option<&'static Command>,
     pub hash: u64,
     pub slot: u16,
-    pub route: Route,
+    pub way: Way,
 }
 
 /// Where the bytes of a request are.
@@ -48,19 +55,23 @@ pub enum Source {
 }
 
 /// Who runs a request.
-#[derive(Clone, Copy)]
-pub enum Route {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
     /// Nobody: it is answered by an error.
     Refused,
+    /// Nobody yet: it waits for EXEC.
+    Queued,
+    /// Nobody, ever: it must not be queued.
+    Forbidden,
     Session,
     /// This core's shard.
     Local,
     /// The shard of another core.
     Remote(u16),
-    /// The owners of its keys, each a part.
-    Split,
-    /// Every shard.
+    /// Every shard, each at its own moment.
     Every,
+    /// Several shards as one.
+    Transaction,
 }
 
 impl Source {
@@ -135,7 +146,7 @@ impl Core {
     /// Fetches the groups, then the entries, of all keys that are here.
     fn prefetch(&mut self, planned: &[Planned]) {
         for step in [Step::Group, Step::Entry] {
-            for request in planned.iter().filter(|request| matches!(request.route, Route::Local)) {
+            for request in planned.iter().filter(|request| request.way == Way::Local) {
                 let key = Key { bytes: &[], hash: request.hash, slot: request.slot };
                 let Some(connection) = self.connections.find(request.generation, request.connection) else {
                     continue;
@@ -154,20 +165,22 @@ impl Core {
         let Some(connection) = self.connections.find(planned.generation, planned.connection) else {
             return;
         };
-        if !connection.may_run() {
+        if connection.closing != Closing::No {
             return;
         }
         let Some(command) = planned.command else {
             return self.refuse(planned);
         };
         connection.last_command = Some(command);
-        match planned.route {
-            Route::Local => self.run_local(planned, command),
-            Route::Remote(owner) => self.send_remote(planned, command, owner),
-            Route::Session => self.run_session(planned, command),
-            Route::Split => self.run_split(planned, command),
-            Route::Every => self.run_every(planned, command),
-            Route::Refused => self.refuse(planned),
+        match planned.way {
+            Way::Local => self.run_local(planned, command),
+            Way::Remote(owner) => self.send_remote(planned, command, owner),
+            Way::Session => self.run_session(planned, command),
+            Way::Transaction => self.start_command(planned, command),
+            Way::Queued => self.queue(planned, command),
+            Way::Forbidden => self.forbid(planned.connection),
+            Way::Every => self.run_every(planned, command),
+            Way::Refused => self.refuse(planned),
         }
     }
 
@@ -185,6 +198,7 @@ impl Core {
             out,
             segments,
             spare_orders,
+            pauses,
             ..
         } = self;
         let bytes = planned.source.bytes(ring, held, feeding, scratch);
@@ -192,6 +206,16 @@ impl Core {
         let connection = connections.at(planned.connection);
         let key = planned.key(command, &args);
         let request = request(command, args, key, connection);
+        if !shard.is_idle() {
+            let lane =
+                Lane { core: shard.index, connection: planned.connection, generation: planned.generation };
+            if !shard.may_run(&request, &lane) {
+                let sequence = connection.session.order_mut(spare_orders).wait();
+                connection.stall = Stall::Waits;
+                pauses.late_count += 1;
+                return shard.wait(&request, lane, sequence, shard.slots.version);
+            }
+        }
         write_reply(connection, planned.connection, out, segments, spare_orders, |out| {
             shard.execute(&request, turn, out);
         });
@@ -207,135 +231,62 @@ impl Core {
         let key = planned.key(command, &args);
         let request = request(command, args, key, connection);
         let sequence = connection.session.order_mut(spare_orders).wait();
-        mesh.batch(owner).push(&request, planned.connection, connection.generation, sequence);
+        let address = Address { connection: planned.connection, generation: connection.generation, sequence };
+        mesh.batch(owner).requests.push(&request, address);
         bridge.counters[shard.index as usize].remote_requests.add(1);
     }
 
     fn run_session(&mut self, planned: &Planned, command: &'static Command) {
-        let Core {
-            ring, held, feeding, scratch, spans, connections, turn, out, segments, spare_orders, ..
-        } = self;
+        let Core { ring, held, feeding, scratch, spans, connections, turn, .. } = self;
         let bytes = planned.source.bytes(ring, held, feeding, scratch);
         let args = Args::new(bytes, planned.spans(spans), planned.source.blocks(feeding));
-        let Run::Session(handler) = command.run else {
-            unreachable!("a container is resolved to one of its subcommands");
-        };
-        let mut next = Next::Done;
         let index = planned.connection;
-        let connection = connections.at(index);
-        // The handler writes aside: it changes the session that knows where the reply has to go.
-        let mut reply = Out::default();
-        let resp = connection.session.caller.resp;
-        let mut call = SessionCall {
-            args,
-            caller: &mut connection.session.caller,
-            reply: Reply::new(&mut reply, resp),
-            turn,
-        };
-        match handler(&mut call) {
-            Ok(then) => next = then,
-            Err(error) => {
-                reply.clear();
-                error.write_into(&mut reply.bytes);
-            }
-        }
+        let (reply, next) = call_session(command, args, &mut connections.at(index).session.caller, turn);
+        self.finish_session(index, &reply, next);
+    }
+
+    /// Gives out what a command of the session replied, and does what it asked for.
+    pub(super) fn finish_session(&mut self, index: u32, reply: &Out, next: Next) {
         if !reply.is_empty() {
-            write_reply(connection, index, out, segments, spare_orders, |out| {
-                out.append_range(&reply, Default::default(), reply.mark());
-            });
+            self.reply(index, |out| out.append_range(reply, Default::default(), reply.mark()));
         }
         match next {
             Next::Done => {}
             Next::Close => self.close_after_replies(index),
+            Next::Forget => {
+                self.connections.at(index).session.multi = None;
+                self.unwatch(index);
+            }
             Next::Ask(ask) => self.answer(index, ask),
         }
     }
 
-    /// One part for each owner of keys, with its own keys; the session waits for all of them.
-    fn run_split(&mut self, planned: &Planned, command: &'static Command) {
-        let bytes = planned.source.bytes(&self.ring, &self.held, &self.feeding, &self.scratch);
-        let args = Args::new(bytes, planned.spans(&self.spans), planned.source.blocks(&self.feeding));
-        let keys = command.key_indices(args.len());
-        let mut parts: Vec<(u16, Vec<Span>)> = Vec::new();
-        let name = planned.spans(&self.spans)[0];
-        for index in keys {
-            let owner = self.shard.slots.owner(slot_of(args.at(index)));
-            let span = planned.spans(&self.spans)[index];
-            match parts.iter_mut().find(|(shard, _)| *shard == owner) {
-                Some((_, spans)) => spans.push(span),
-                None => parts.push((owner, vec![name, span])),
-            }
-        }
-        if let [(owner, _)] = parts[..] {
-            let first = command.first_key(&args);
-            let (slot, hash) = (slot_of(first), self.hasher.hash(first));
-            let whole = Planned { slot, hash, ..*planned };
-            return match owner == self.shard.index {
-                true => self.run_local(&whole, command),
-                false => self.send_remote(&whole, command, owner),
-            };
-        }
-        self.run_parts(planned, command, parts);
-    }
-
-    /// The same request for every shard.
+    /// The same request for every shard, each at its own moment.
     fn run_every(&mut self, planned: &Planned, command: &'static Command) {
-        let spans = planned.spans(&self.spans).to_vec();
-        let shards = self.shard.slots.shards;
-        self.run_parts(planned, command, (0..shards).map(|shard| (shard, spans.clone())).collect());
-    }
-
-    fn run_parts(&mut self, planned: &Planned, command: &'static Command, parts: Vec<(u16, Vec<Span>)>) {
         let Core {
-            ring,
-            held,
-            feeding,
-            scratch,
-            spans,
-            shard,
-            connections,
-            mesh,
-            turn,
-            hasher,
-            spare_orders,
-            ..
+            ring, held, feeding, scratch, spans, shard, connections, mesh, turn, spare_orders, ..
         } = self;
         let bytes = planned.source.bytes(ring, held, feeding, scratch);
+        let args = Args::new(bytes, planned.spans(spans), planned.source.blocks(feeding));
         let connection = connections.at(planned.connection);
-        let (Spread::Split(merge) | Spread::Every(merge)) = command.spread else {
-            unreachable!("the route was made from the spread");
-        };
-        let whole = Args::new(bytes, planned.spans(spans), planned.source.blocks(feeding));
-        let owners = || {
-            command
-                .key_indices(whole.len())
-                .map(|index| shard.slots.owner(slot_of(whole.at(index))))
-                .collect()
-        };
-        let finish = Finish::new(merge, owners, turn.now_us);
-        let gather = Gather::new(finish, parts.len() as u16, connection.session.caller.resp);
+        let request = request(command, args, Key { bytes: &[], hash: 0, slot: 0 }, connection);
+        let finish = Finish::new(merge_of(command), Vec::new, turn.now_us.wrapping_mul(GOLDEN));
+        let gather = Gather::new(finish, shard.slots.shards, request.resp);
         let sequence = connection.session.order_mut(spare_orders).gather(gather);
-        let mut own = None;
-        for (owner, spans) in &parts {
-            let args = Args::new(bytes, spans, planned.source.blocks(feeding));
-            let first_key = command.first_key(&args);
-            let key = hasher.key(first_key, slot_of(first_key));
-            let request = request(command, args, key, connection);
-            match *owner == shard.index {
-                true => {
-                    let mut reply = Out::default();
-                    shard.execute(&request, turn, &mut reply);
-                    own = Some(reply);
-                }
-                false => {
-                    mesh.batch(*owner).push(&request, planned.connection, connection.generation, sequence)
-                }
-            }
+        let address = Address { connection: planned.connection, generation: connection.generation, sequence };
+        for other in mesh.others() {
+            mesh.batch(other).requests.push(&request, address);
         }
-        connection.stalled = true;
-        if let Some(reply) = own {
-            self.complete_reply(planned.connection, sequence, self.shard.index, &reply);
+        connection.stall = Stall::Waits;
+        let lane =
+            Lane { core: shard.index, connection: planned.connection, generation: connection.generation };
+        if !shard.is_idle() && !shard.may_run(&request, &lane) {
+            self.pauses.late_count += 1;
+            return shard.wait(&request, lane, sequence, shard.slots.version);
         }
+        let mut own = Out::default();
+        shard.execute(&request, turn, &mut own);
+        self.complete_reply(planned.connection, sequence, self.shard.index, &own);
     }
 
     #[cold]
@@ -350,6 +301,9 @@ impl Core {
         if refusal.closes() {
             // As Redis: nothing more is said, not even what was to be.
             return self.shut(planned.connection);
+        }
+        if let Some(multi) = &mut self.connections.at(planned.connection).session.multi {
+            multi.is_aborted = true;
         }
         self.counters().error_replies.add(1);
         self.reply(planned.connection, |out| out.bytes.extend_from_slice(&error));
@@ -372,15 +326,64 @@ impl Core {
     /// A connection has fewer replies out than before.
     pub(super) fn settle(&mut self, index: u32) {
         let connection = self.connections.at(index);
+        if connection.session.in_transaction {
+            // Its end settles.
+            return;
+        }
+        if connection.session.returned.is_some() {
+            return self.route_again(index);
+        }
         connection.session.settle(&mut self.spare_orders);
         if connection.closing == Closing::AfterReplies {
             self.closing.push((connection.generation, index));
         }
-        if connection.session.is_settled() && connection.stalled {
-            connection.stalled = false;
+        if connection.session.is_quiet() && matches!(connection.stall, Stall::Waits | Stall::Crowded) {
+            connection.stall = Stall::No;
             self.resumable.push(index);
         }
     }
+
+    /// Gives out the replies of a connection that were held while a transaction was under way.
+    pub(super) fn give_out(&mut self, index: u32) {
+        let Core { connections, out, segments, spare_orders, .. } = self;
+        let Some(connection) = connections.find_at(index) else {
+            return;
+        };
+        let waits_for_more = connection.session.in_transaction;
+        let Some(order) = connection.session.order() else {
+            return;
+        };
+        if waits_for_more && order.held_bytes() < CORKED_BYTES_MAX {
+            return;
+        }
+        let start = out.bytes.len();
+        order.drain(out);
+        note_reply(connection, index, start, out.bytes.len(), segments);
+        if !waits_for_more {
+            connection.session.settle(spare_orders);
+        }
+    }
+}
+
+/// Runs a command of the session; what it replies is written aside, since it changes the session that knows where replies go.
+pub(super) fn call_session(
+    command: &'static Command,
+    args: Args,
+    caller: &mut Caller,
+    turn: &Turn,
+) -> (Out, Next) {
+    let Run::Session(handler) = command.run else {
+        unreachable!("a container is resolved to one of its subcommands");
+    };
+    let mut reply = Out::default();
+    let resp = caller.resp;
+    let mut call = SessionCall { args, caller, reply: Reply::new(&mut reply, resp), turn };
+    let next = handler(&mut call).unwrap_or_else(|error| {
+        reply.clear();
+        error.write_into(&mut reply.bytes);
+        Next::Done
+    });
+    (reply, next)
 }
 
 enum Step {
@@ -390,18 +393,18 @@ enum Step {
 
 impl Planned {
     #[inline]
-    fn spans<'a>(&self, spans: &'a [Span]) -> &'a [Span] {
+    pub fn spans<'a>(&self, spans: &'a [Span]) -> &'a [Span] {
         &spans[self.first_span as usize..][..self.span_count as usize]
     }
 
     #[inline]
-    fn key<'a>(&self, command: &Command, args: &Args<'a>) -> Key<'a> {
+    pub fn key<'a>(&self, command: &Command, args: &Args<'a>) -> Key<'a> {
         Key { bytes: command.first_key(args), hash: self.hash, slot: self.slot }
     }
 }
 
 #[inline]
-fn request<'a>(
+pub(super) fn request<'a>(
     command: &'static Command,
     args: Args<'a>,
     key: Key<'a>,
@@ -413,7 +416,7 @@ fn request<'a>(
 
 /// Appends what `write` writes to the arena if nothing is out, and behind what is out otherwise.
 #[inline]
-fn write_reply(
+pub(super) fn write_reply(
     connection: &mut Connection,
     index: u32,
     out: &mut Out,

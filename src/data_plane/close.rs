@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use crate::data_plane::connection::Closing;
+use crate::data_plane::connection::{Closing, Stall};
 use crate::data_plane::core::Core;
 use crate::sys::socket;
 
@@ -34,7 +34,7 @@ impl Core {
     pub(super) fn close_if_ended(&mut self, index: u32) {
         if let Some(connection) = self.connections.find_at(index)
             && connection.input_ended
-            && !(connection.stalled && connection.inbox.is_some())
+            && !(connection.stall != Stall::No && connection.inbox.is_some())
         {
             self.close_after_replies(index);
         }
@@ -48,8 +48,10 @@ impl Core {
             connection.inbox = None;
             socket::shut_down(connection.socket.as_fd());
             self.bridge.dismiss_client();
+            self.unwatch(index);
         }
-        self.closing.push((connection.generation, index));
+        let generation = self.connections.at(index).generation;
+        self.closing.push((generation, index));
     }
 
     /// Goes on with the end of connections, when the replies of the turn are on their way.

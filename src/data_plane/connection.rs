@@ -24,8 +24,7 @@ pub struct Connection {
     pub input_ended: bool,
     /// A receive is outstanding.
     pub receiving: bool,
-    /// Requests must wait: a gathered reply, room in the mesh.
-    pub stalled: bool,
+    pub stall: Stall,
     pub active_at_s: u32,
     /// The last window of `Gathering` in which something arrived.
     pub active_window: u32,
@@ -45,6 +44,18 @@ pub enum TurnReply {
     Staged { start: u32, end: u32 },
 }
 
+/// Why requests of a connection are not run for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stall {
+    No,
+    /// Until all its replies are in: one is gathered, or the next request must be alone.
+    Waits,
+    /// Until there is room: it tries again with the next turn.
+    Crowded,
+    /// Until CLIENT PAUSE ends.
+    Paused,
+}
+
 /// How far the end of a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
@@ -62,12 +73,15 @@ impl Connection {
 
     /// Whether requests of this connection may be parsed and run now.
     pub fn may_run(&self) -> bool {
-        !self.stalled && self.closing == Closing::No
+        self.stall == Stall::No && self.closing == Closing::No
     }
 
     /// Whether replies are out, waiting, or about to be sent.
     pub fn has_replies(&self) -> bool {
-        self.turn_reply != TurnReply::None || self.outbox.is_some() || !self.session.is_settled()
+        self.turn_reply != TurnReply::None
+            || self.outbox.is_some()
+            || !self.session.is_settled()
+            || self.session.in_transaction
     }
 
     pub fn is_sending(&self) -> bool {

@@ -11,17 +11,21 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use ahash::AHashMap;
+
 use crate::bridge::Bridge;
 use crate::bridge::counters::Counters;
 use crate::commands::Turn;
 use crate::config::Settings;
 use crate::data_plane::accept::Listener;
 use crate::data_plane::batch::Planned;
-use crate::data_plane::connection::Connections;
+use crate::data_plane::connection::{Connections, Stall};
 use crate::data_plane::gathering::Gathering;
 use crate::data_plane::housekeeping::Housekeeping;
 use crate::data_plane::inbox::Inbox;
 use crate::data_plane::mesh::Mesh;
+use crate::data_plane::pause::Pauses;
+use crate::data_plane::transactions::Errand;
 use crate::keyspace::Hasher;
 use crate::protocol::{Out, Span};
 use crate::session::order::Order;
@@ -68,6 +72,10 @@ pub struct Core {
     /// Connections, by generation and index, that may be shut or forgotten when the replies are on their way.
     pub closing: Vec<(u32, u32)>,
     pub spare_orders: Vec<Box<Order>>,
+    /// Transactions of this core's clients, and slots they move, by number.
+    pub errands: AHashMap<u64, Errand>,
+    pub next_transaction: u64,
+    pub pauses: Pauses,
     /// When to look at idle clients and soft limits again.
     pub next_tick: Option<Instant>,
     pub next_adopter: u16,
@@ -130,6 +138,9 @@ impl Core {
             crowded: Vec::new(),
             closing: Vec::new(),
             spare_orders: Vec::new(),
+            errands: AHashMap::default(),
+            next_transaction: 0,
+            pauses: Pauses::default(),
             next_tick: None,
             next_adopter: 0,
             housekeeping: Housekeeping::default(),
@@ -171,7 +182,7 @@ impl Core {
         // Nowhere else: in the middle of a turn connections that are done with are still referred to.
         self.close_those_done();
         self.mesh.wake_up();
-        self.turn.now_us = now_us();
+        self.turn.now_us = now_us().max(self.shard.clock_us);
         self.gathering.begin_turn(self.turn.now_us);
         let mut worked = !self.backlog.is_empty();
         while let Some(completion) = self.backlog.pop_front() {
@@ -186,7 +197,9 @@ impl Core {
         if worked && self.settings.spin_us > 0 {
             self.worked_at = Some(Instant::now());
         }
+        self.end_pause();
         self.resume();
+        self.answer_pauses();
         self.keep_house();
         self.tick();
     }
@@ -196,6 +209,7 @@ impl Core {
         let has_work = !self.resumable.is_empty()
             || !self.backlog.is_empty()
             || !self.closing.is_empty()
+            || self.mesh.has_posts()
             || self.housekeeping.has_work();
         if has_work || self.is_spinning() || !self.mesh.fall_asleep() {
             return Wait::No;
@@ -224,7 +238,12 @@ impl Core {
 
     fn next_deadline(&self) -> Option<Instant> {
         let accepting = self.listeners.iter().filter_map(|listener| listener.resume_at).min();
-        self.next_tick.into_iter().chain(accepting).chain(self.housekeeping.next_expiry).min()
+        self.next_tick
+            .into_iter()
+            .chain(accepting)
+            .chain(self.housekeeping.next_expiry)
+            .chain(self.pauses.end())
+            .min()
     }
 
     fn complete(&mut self, completion: Completion) {
@@ -246,13 +265,16 @@ impl Core {
     /// Gives connections that were stalled another chance.
     fn resume(&mut self) {
         for (generation, index) in std::mem::take(&mut self.crowded) {
-            if let Some(connection) = self.connections.find(generation, index) {
-                connection.stalled = false;
+            if let Some(connection) = self.connections.find(generation, index)
+                && connection.stall == Stall::Crowded
+            {
+                connection.stall = Stall::No;
                 self.resumable.push(index);
             }
         }
         for index in std::mem::take(&mut self.resumable) {
             self.feed_inbox(index);
+            self.give_out(index);
             self.close_if_ended(index);
         }
         self.finish_batch();

@@ -21,6 +21,8 @@ pub struct Inbox {
     /// Its large arguments so far.
     pub blocks: Vec<Bytes>,
     filling: Option<Filling>,
+    /// The request that `progress` has come to the end of was parsed and has to be run yet.
+    pub is_whole: bool,
 }
 
 /// A large bulk and its line end on their way into the block that will hold the value.

@@ -2,7 +2,7 @@
 //!
 //! A core has at most [`BATCHES_IN_FLIGHT`] batches and [`QUESTIONS_IN_FLIGHT`] questions under way to each other core.
 //! A queue has room for these and for as many answers to the other side's: so a push always succeeds, and replies
-//! never wait for room.
+//! never wait for room. Posts are sent together, when the queue has room beyond what is reserved for those; until then they are kept.
 //!
 //! A core that is about to sleep says so, looks into its queues once more, and sleeps in its ring; one that pushes to a
 //! sleeping core wakes it. Both sides put a full fence between their store and their load, so one of them sees the
@@ -13,22 +13,24 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
-use bytes::Bytes;
-
 use crate::bridge::Bridge;
-use crate::commands::call::ClientFilter;
-use crate::commands::{Caller, Command};
+use crate::commands::Caller;
+use crate::commands::call::{ClientFilter, Pause};
 use crate::config::Settings;
+use crate::protocol::Out;
 use crate::protocol::reply::Mark;
-use crate::protocol::{Args, Out, Resp, Span};
-use crate::shard::Request;
+use crate::shard::parcel::Parcel;
+use crate::shard::visit::Step;
 use crate::sys::spsc::{Receiver, Sender, channel};
 
 /// Batches of requests that one core may have under way to another.
 pub const BATCHES_IN_FLIGHT: usize = 32;
 /// Questions that one core may have under way to another; more wait at the asking core, one per client at most.
 pub const QUESTIONS_IN_FLIGHT: usize = 16;
-const QUEUE_CAPACITY: usize = (2 * (BATCHES_IN_FLIGHT + QUESTIONS_IN_FLIGHT)).next_power_of_two();
+/// What a queue has room for whatever else is in it: batches and questions of one side, and what comes back for those of the other.
+const RESERVED_ROOM: usize = 2 * (BATCHES_IN_FLIGHT + QUESTIONS_IN_FLIGHT);
+/// Room beyond it is for posts.
+const QUEUE_CAPACITY: usize = (RESERVED_ROOM + 16).next_power_of_two();
 
 /// A batch is sent when it holds so many requests or bytes, or when its turn ends.
 const BATCH_REQUESTS: usize = 256;
@@ -37,6 +39,8 @@ const BATCH_BYTES: usize = 256 * 1024;
 const BATCHES_WAITING: usize = 4;
 /// Emptied batches that are kept for the next ones.
 const SPARE_BATCHES: usize = 64;
+/// A vector of posts with more room than for this many is not kept.
+const SPARE_POSTS: usize = 1024;
 /// A spare batch that has grown beyond this is not kept.
 const SPARE_BATCH_BYTES: usize = 1 << 20;
 
@@ -45,82 +49,55 @@ const SPARE_BATCH_BYTES: usize = 1 << 20;
 pub struct Batch {
     /// The version of the slot map by which the requests were routed.
     pub map_version: u32,
-    pub requests: Vec<Remote>,
-    spans: Vec<Span>,
-    bytes: Vec<u8>,
-    blocks: Vec<Bytes>,
+    pub requests: Parcel<Address>,
     pub replies: Out,
-    /// Where each reply ends; `None` when the other core did not own the keys, and ran nothing.
-    pub ends: Vec<Option<Mark>>,
+    pub ends: Vec<End>,
 }
 
-/// One request in a batch.
-pub struct Remote {
+/// Where the reply to a request goes.
+#[derive(Clone, Copy)]
+pub struct Address {
     pub connection: u32,
     pub generation: u32,
     pub sequence: u32,
-    pub command: &'static Command,
-    pub hash: u64,
-    pub slot: u16,
-    pub database: u8,
-    pub resp: Resp,
-    pub no_touch: bool,
-    first_span: u32,
-    span_count: u32,
+}
+
+/// What became of a request in a batch.
+#[derive(Clone, Copy)]
+pub enum End {
+    /// Its reply ends there.
+    Replied(Mark),
+    /// The other core does not own the keys any more, and ran nothing.
+    Moved,
+    /// It waits there; the reply will come by itself.
+    Waits,
 }
 
 impl Batch {
     fn is_full(&self) -> bool {
-        self.requests.len() >= BATCH_REQUESTS || self.bytes.len() >= BATCH_BYTES
-    }
-
-    /// Copies a request and its arguments; large ones are shared.
-    pub fn push(&mut self, request: &Request, connection: u32, generation: u32, sequence: u32) {
-        let first_span = self.spans.len() as u32;
-        for index in 0..request.args.len() {
-            let span = match request.args.block_at(index) {
-                Some(block) => {
-                    self.blocks.push(block);
-                    Span::block(self.blocks.len() - 1)
-                }
-                None => {
-                    let argument = request.args.at(index);
-                    self.bytes.extend_from_slice(argument);
-                    Span::new(self.bytes.len() - argument.len(), argument.len())
-                }
-            };
-            self.spans.push(span);
-        }
-        self.requests.push(Remote {
-            connection,
-            generation,
-            sequence,
-            command: request.command,
-            hash: request.key.hash,
-            slot: request.key.slot,
-            database: request.database,
-            resp: request.resp,
-            no_touch: request.no_touch,
-            first_span,
-            span_count: request.args.len() as u32,
-        });
-    }
-
-    /// The arguments of the request at `index`.
-    pub fn args(&self, index: usize) -> Args<'_> {
-        let remote = &self.requests[index];
-        let spans = &self.spans[remote.first_span as usize..][..remote.span_count as usize];
-        Args::new(&self.bytes, spans, &self.blocks)
+        self.requests.len() >= BATCH_REQUESTS || self.requests.bytes() >= BATCH_BYTES
     }
 
     fn clear(&mut self) {
         self.requests.clear();
-        self.spans.clear();
-        self.bytes.clear();
-        self.blocks.clear();
         self.replies.clear();
         self.ends.clear();
     }
+}
+
+/// One of the things that travel together, in their order, and that need no answer as such.
+pub enum Post {
+    Step(Step),
+    /// The reply to a request that had to wait.
+    Reply {
+        address: Address,
+        reply: Out,
+    },
+    /// A request that had to wait and does not belong here any more; its tag is the sequence number.
+    Moved {
+        address: Address,
+        request: Parcel<u32>,
+    },
 }
 
 /// What one core asks another on behalf of a client, and the answer.
@@ -141,6 +118,8 @@ pub enum Subject {
     Settings(Arc<Settings>),
     ClientList(ClientFilter),
     ClientKill(ClientFilter),
+    Pause(Pause),
+    Unpause,
     /// Counters start again at zero.
     ResetCounters,
     /// A connection that another core has accepted.
@@ -151,6 +130,7 @@ pub enum Subject {
 pub enum Message {
     Requests(Box<Batch>),
     Replies(Box<Batch>),
+    Posts(Vec<Post>),
     Question(Box<Question>),
     Answer(Box<Question>),
 }
@@ -160,10 +140,13 @@ struct Peer {
     sender: Sender<Message>,
     receiver: Receiver<Message>,
     batches_in_flight: usize,
+    batches_returned: u64,
     questions_in_flight: usize,
     /// Batches that are being filled or wait for a credit, oldest first.
     batches: VecDeque<Box<Batch>>,
     questions: VecDeque<Box<Question>>,
+    /// What goes out with the next flush for which there is room.
+    posts: Vec<Post>,
     pushed: bool,
 }
 
@@ -178,7 +161,9 @@ pub struct Mesh {
     sleeping: Arc<[Sleeping]>,
     bridge: Arc<Bridge>,
     spare: Vec<Box<Batch>>,
-    map_version: u32,
+    spare_posts: Vec<Vec<Post>>,
+    /// The version of the slot map by which requests are routed from now on.
+    pub map_version: u32,
 }
 
 /// The meshes of `shards` cores.
@@ -191,6 +176,7 @@ pub fn meshes(bridge: &Arc<Bridge>, shards: u16, map_version: u32) -> Vec<Mesh> 
             sleeping: sleeping.clone(),
             bridge: bridge.clone(),
             spare: Vec::new(),
+            spare_posts: Vec::new(),
             map_version,
         })
         .collect();
@@ -211,9 +197,11 @@ impl Peer {
             sender,
             receiver,
             batches_in_flight: 0,
+            batches_returned: 0,
             questions_in_flight: 0,
             batches: VecDeque::new(),
             questions: VecDeque::new(),
+            posts: Vec::new(),
             pushed: false,
         }
     }
@@ -223,8 +211,12 @@ impl Peer {
         assert!(self.sender.push(message).is_ok(), "credits reserve room for every message");
     }
 
-    /// Sends batches and questions as far as there are credits.
+    /// Sends batches and questions as far as there are credits, and posts if there is room for them.
     fn send_waiting(&mut self) {
+        if !self.posts.is_empty() && self.sender.room() > RESERVED_ROOM {
+            let posts = std::mem::take(&mut self.posts);
+            self.push(Message::Posts(posts));
+        }
         while self.batches_in_flight < BATCHES_IN_FLIGHT
             && let Some(batch) = self.batches.pop_front()
         {
@@ -260,7 +252,9 @@ impl Mesh {
     /// The batch to which a request for `shard` is added.
     pub fn batch(&mut self, shard: u16) -> &mut Batch {
         let peer = self.peers[shard as usize].as_mut().expect("a core sends no messages to itself");
-        if peer.batches.back().is_none_or(|batch| batch.is_full()) {
+        let map_version = self.map_version;
+        let is_outdated = |batch: &Batch| batch.map_version != map_version;
+        if peer.batches.back().is_none_or(|batch| batch.is_full() || is_outdated(batch)) {
             let mut batch = self.spare.pop().unwrap_or_default();
             batch.map_version = self.map_version;
             peer.batches.push_back(batch);
@@ -270,6 +264,28 @@ impl Mesh {
 
     pub fn ask(&mut self, shard: u16, question: Question) {
         self.peer(shard).questions.push_back(Box::new(question));
+    }
+
+    /// Sends something along with the next flush.
+    pub fn post(&mut self, shard: u16, post: Post) {
+        let peer = self.peers[shard as usize].as_mut().expect("a core sends no messages to itself");
+        if peer.posts.capacity() == 0 {
+            peer.posts = self.spare_posts.pop().unwrap_or_default();
+        }
+        peer.posts.push(post);
+    }
+
+    /// Whether posts wait for room: then the core must not sleep, for nobody says when there is some.
+    pub fn has_posts(&self) -> bool {
+        self.peers.iter().flatten().any(|peer| !peer.posts.is_empty())
+    }
+
+    /// Keeps the vector of posts that were dealt with for later.
+    pub fn recycle_posts(&mut self, posts: Vec<Post>) {
+        debug_assert!(posts.is_empty());
+        if self.spare_posts.len() < SPARE_BATCHES && posts.capacity() <= SPARE_POSTS {
+            self.spare_posts.push(posts);
+        }
     }
 
     /// Returns a batch with its replies to the core it came from.
@@ -286,7 +302,10 @@ impl Mesh {
         let peer = self.peer(shard);
         let message = peer.receiver.pop()?;
         match message {
-            Message::Replies(_) => peer.batches_in_flight -= 1,
+            Message::Replies(_) => {
+                peer.batches_in_flight -= 1;
+                peer.batches_returned += 1;
+            }
             Message::Answer(_) => peer.questions_in_flight -= 1,
             _ => {}
         }
@@ -296,7 +315,7 @@ impl Mesh {
     /// Keeps an emptied batch for later.
     pub fn recycle(&mut self, mut batch: Box<Batch>) {
         if self.spare.len() < SPARE_BATCHES
-            && batch.bytes.capacity() + batch.replies.bytes.capacity() < SPARE_BATCH_BYTES
+            && batch.requests.reserved_bytes() + batch.replies.bytes.capacity() < SPARE_BATCH_BYTES
         {
             batch.clear();
             self.spare.push(batch);
@@ -328,6 +347,18 @@ impl Mesh {
     /// Whether no replies of other cores are awaited.
     pub fn is_quiet(&self) -> bool {
         self.peers.iter().flatten().all(|peer| peer.batches_in_flight == 0)
+    }
+
+    /// How many batches were filled so far for each other core.
+    pub fn filled(&self) -> Vec<u64> {
+        let filled =
+            |peer: &Peer| peer.batches_returned + (peer.batches_in_flight + peer.batches.len()) as u64;
+        self.peers.iter().flatten().map(filled).collect()
+    }
+
+    /// Whether batches up to these numbers have come back.
+    pub fn are_back(&self, filled: &[u64]) -> bool {
+        self.peers.iter().flatten().zip(filled).all(|(peer, filled)| peer.batches_returned >= *filled)
     }
 
     /// Announces that this core is about to sleep; false when a message is there, so that it must not.

@@ -7,15 +7,18 @@ mod close;
 mod connection;
 mod core;
 mod facts;
+mod follow;
 mod gathering;
 mod housekeeping;
 mod inbox;
 pub mod launch;
 mod mesh;
 mod outbox;
+mod pause;
 mod receive;
 mod remote;
 mod send;
+mod transactions;
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,14 @@
 //! From received bytes to planned requests.
 
-use crate::cluster::slot_of;
-use crate::commands::{Keys, Run, Spread, resolve};
-use crate::data_plane::batch::{BATCH_REQUESTS, Planned, Route, Source};
-use crate::data_plane::connection::Closing;
+use crate::commands::{Command, resolve};
+use crate::data_plane::batch::{BATCH_REQUESTS, Planned, Source, Way};
+use crate::data_plane::connection::{Closing, Stall};
 use crate::data_plane::core::Core;
 use crate::data_plane::inbox::Inbox;
 use crate::protocol::request::{self, Limits};
 use crate::protocol::{Args, Parse, Progress, ProtocolError};
+use crate::session::multi::{InMulti, in_multi};
+use crate::session::route::{Route, Routed, route};
 use crate::sys::ring::{Completion, Operation, Owned, Token};
 
 /// From so many missing bytes on, a large bulk is received straight into its block.
@@ -72,7 +73,7 @@ impl Core {
         let (fd, generation) = (connection.fd(), connection.generation);
         let missing = connection.inbox.as_ref().map_or(0, |inbox| inbox.missing_bytes());
         let kept = connection.inbox.as_ref().map_or(0, |inbox| inbox.kept_bytes());
-        if connection.stalled && kept > STALLED_BYTES_MAX {
+        if connection.stall != Stall::No && kept > STALLED_BYTES_MAX {
             return;
         }
         connection.receiving = true;
@@ -120,8 +121,9 @@ impl Core {
         let connection = self.connections.at(index);
         if let Some(inbox) = &mut connection.inbox {
             inbox.append(bytes);
-            let stop_reading =
-                connection.stalled && inbox.kept_bytes() > STALLED_BYTES_MAX && connection.receiving;
+            let stop_reading = connection.stall != Stall::No
+                && inbox.kept_bytes() > STALLED_BYTES_MAX
+                && connection.receiving;
             if stop_reading {
                 let token = self.connections.token(Operation::Receive, index);
                 self.ring.cancel(token);
@@ -130,11 +132,11 @@ impl Core {
             return self.feed_inbox(index);
         }
         if connection.closing == Closing::No {
-            match connection.stalled {
-                true => {
+            match connection.stall {
+                Stall::No => self.feed_chunk(index, chunk),
+                _ => {
                     connection.inbox = Some(Box::new(Inbox::new(bytes, Progress::default(), [].into_iter())))
                 }
-                false => self.feed_chunk(index, chunk),
             }
         }
     }
@@ -235,7 +237,12 @@ impl Core {
         let (mut begin, mut first_span) = (0, first_span);
         loop {
             let bytes = source.received(&self.ring, &self.held, &self.feeding);
-            let outcome = request::parse(bytes, progress, &limits, &mut self.spans, &mut self.scratch);
+            let outcome = match self.feeding.is_whole {
+                // It was parsed before, and had to wait.
+                true => Parse::Request,
+                false => request::parse(bytes, progress, &limits, &mut self.spans, &mut self.scratch),
+            };
+            self.feeding.is_whole = false;
             let source = match outcome {
                 Parse::Request => source,
                 Parse::Decoded => Source::Scratch,
@@ -247,23 +254,32 @@ impl Core {
                 Parse::LargeBulk(count) => return (Stop::LargeBulk(count), begin, first_span),
                 Parse::Error(error) => return (Stop::Error(error), begin, first_span),
             };
-            match self.plan(index, source, first_span) {
+            let plan = match self.plan(index, source, first_span) {
+                Plan::Crowded | Plan::NotQuiet | Plan::Paused => {
+                    // What stands before it may be all that it waits for.
+                    self.run_batch();
+                    self.plan(index, source, first_span)
+                }
+                plan => plan,
+            };
+            match plan {
                 Plan::Together if self.planned.len() < BATCH_REQUESTS => {}
                 Plan::Together | Plan::Alone => {
                     self.run_batch();
-                    let is_repeatable = self.forget_arguments(source);
-                    if !is_repeatable && !self.has_room(index) {
-                        self.crowd(index);
-                    }
+                    self.forget_arguments(source);
                 }
-                Plan::NoRoom => {
-                    self.run_batch();
-                    if self.plan(index, source, first_span) == Plan::NoRoom {
-                        self.crowd(index);
-                        *progress = Progress::at(begin);
-                        self.spans.truncate(first_span);
-                        return (Stop::Halted, begin, first_span);
+                Plan::Crowded | Plan::NotQuiet | Plan::Paused => {
+                    self.let_wait(index, plan);
+                    match source.blocks(&self.feeding).is_empty() {
+                        true => {
+                            // It is parsed again.
+                            *progress = Progress::at(begin);
+                            self.spans.truncate(first_span);
+                        }
+                        // Blocks cannot be: the request stays as it is.
+                        false => self.feeding.is_whole = true,
                     }
+                    return (Stop::Halted, begin, first_span);
                 }
             }
             begin = progress.position;
@@ -274,91 +290,103 @@ impl Core {
         }
     }
 
-    /// Drops arguments that live beside the received bytes, once their request has run; false if there were any.
-    fn forget_arguments(&mut self, source: Source) -> bool {
-        let beside = match source {
-            Source::Inbox => !std::mem::take(&mut self.feeding.blocks).is_empty(),
-            Source::Scratch => !std::mem::take(&mut self.scratch).is_empty(),
-            Source::Chunk(_) => false,
-        };
-        !beside
+    /// Drops arguments that live beside the received bytes, once their request has run.
+    fn forget_arguments(&mut self, source: Source) {
+        match source {
+            Source::Inbox => self.feeding.blocks.clear(),
+            Source::Scratch => self.scratch.clear(),
+            Source::Chunk(_) => {}
+        }
     }
 
-    /// Whether requests of a connection may be dispatched to whichever core.
-    fn has_room(&mut self, index: u32) -> bool {
-        let room_everywhere = self.mesh.others().all(|shard| self.mesh.has_room(shard));
-        room_everywhere && self.connections.at(index).session.may_dispatch()
-    }
-
-    /// Lets a connection wait for room.
-    fn crowd(&mut self, index: u32) {
+    /// Lets a connection wait with its next request.
+    fn let_wait(&mut self, index: u32, plan: Plan) {
         let connection = self.connections.at(index);
-        if !connection.stalled {
-            connection.stalled = true;
-            self.crowded.push((connection.generation, index));
+        if connection.stall != Stall::No {
+            return;
+        }
+        match plan {
+            Plan::NotQuiet => connection.stall = Stall::Waits,
+            Plan::Paused => self.let_pause(index),
+            _ => {
+                connection.stall = Stall::Crowded;
+                self.crowded.push((connection.generation, index));
+            }
         }
     }
 
     /// Finds command, keys and owner of a parsed request, and puts it among those that run next.
     #[inline]
     fn plan(&mut self, index: u32, source: Source, first_span: usize) -> Plan {
+        let session = &self.connections.at(index).session;
+        let (in_multi, is_quiet, may_dispatch) =
+            // What is planned is about to be out.
+            (session.multi.is_some(), session.is_quiet() && self.planned.is_empty(), session.may_dispatch());
         let generation = self.connections.at(index).generation;
         let bytes = source.bytes(&self.ring, &self.held, &self.feeding, &self.scratch);
         let blocks = source.blocks(&self.feeding);
         let args = Args::new(bytes, &self.spans[first_span..], blocks);
-        let mut planned = Planned {
-            connection: index,
-            generation,
-            source,
-            first_span: first_span as u32,
-            span_count: args.len() as u32,
-            command: resolve(&args).ok(),
-            hash: 0,
-            slot: 0,
-            route: Route::Refused,
+        let is_plain = blocks.is_empty() && !matches!(source, Source::Scratch);
+        let (command, argument_count) = (resolve(&args).ok(), args.len());
+        let is_paused = self.pauses.stops(command, &self.connections.at(index).session);
+        let (way, hash, slot) = match command {
+            Some(command) => self.way(command, &args, in_multi),
+            None => (Way::Refused, 0, 0),
         };
-        // What stands in blocks or was decoded cannot be parsed again from the bytes received.
-        let repeatable = blocks.is_empty() && !matches!(source, Source::Scratch);
-        let mut plan = if repeatable { Plan::Together } else { Plan::Alone };
-        if let Some(command) = planned.command {
-            let (mut keys, shards) = (command.key_indices(args.len()), self.shard.slots.shards);
-            planned.route = match (command.run, command.spread) {
-                (Run::Session(_) | Run::Container, _) => Route::Session,
-                (_, Spread::Every(_)) if shards > 1 => Route::Every,
-                (_, Spread::Split(_)) if shards > 1 && keys.len() > 1 => Route::Split,
-                _ if command.keys == Keys::None => Route::Local,
-                _ => {
-                    let key = keys.next().map_or(&[][..], |index| args.at(index));
-                    planned.slot = slot_of(key);
-                    planned.hash = self.hasher.hash(key);
-                    let owner = self.shard.slots.owner(planned.slot);
-                    if owner == self.shard.index { Route::Local } else { Route::Remote(owner) }
-                }
-            };
-        }
-        match planned.route {
-            Route::Local | Route::Refused => {}
-            Route::Remote(owner) if repeatable && !self.mesh.has_room(owner) => plan = Plan::NoRoom,
-            Route::Remote(_) => {}
-            Route::Session | Route::Every | Route::Split => plan = Plan::Alone,
-        }
-        if repeatable && !self.connections.at(index).session.may_dispatch() {
-            plan = Plan::NoRoom;
-        }
-        if plan != Plan::NoRoom {
-            self.planned.push(planned);
+        let plan = match way {
+            _ if is_paused => Plan::Paused,
+            _ if !may_dispatch => Plan::Crowded,
+            Way::Remote(owner) if !self.mesh.has_room(owner) => Plan::Crowded,
+            Way::Transaction if !is_quiet => Plan::NotQuiet,
+            Way::Session if command.is_some_and(|command| command.alone) && !is_quiet => Plan::NotQuiet,
+            Way::Local | Way::Remote(_) | Way::Refused | Way::Queued if is_plain => Plan::Together,
+            _ => Plan::Alone,
+        };
+        if matches!(plan, Plan::Together | Plan::Alone) {
+            self.planned.push(Planned {
+                connection: index,
+                generation,
+                source,
+                first_span: first_span as u32,
+                span_count: argument_count as u32,
+                command,
+                hash,
+                slot,
+                way,
+            });
         }
         plan
+    }
+
+    /// Who runs a request, and hash and slot of its first key.
+    #[inline]
+    fn way(&self, command: &'static Command, args: &Args, in_multi_now: bool) -> (Way, u64, u16) {
+        let home = self.shard.index;
+        let Routed { route, hash, slot } = route(command, args, &self.shard.slots, &self.hasher, home);
+        let way = match route {
+            _ if in_multi_now && in_multi(command) == InMulti::Queued => Way::Queued,
+            _ if in_multi_now && in_multi(command) == InMulti::Forbidden => Way::Forbidden,
+            Route::Session => Way::Session,
+            Route::One(owner) if owner == home => Way::Local,
+            Route::One(owner) => Way::Remote(owner),
+            Route::Every => Way::Every,
+            Route::Transaction => Way::Transaction,
+        };
+        (way, hash, slot)
     }
 }
 
 /// How a planned request is to be run.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Plan {
     /// With those before and behind it.
     Together,
     /// At once, before the next one is parsed: it may change what comes next.
     Alone,
-    /// Not now.
-    NoRoom,
+    /// Not now: there is no room.
+    Crowded,
+    /// Not before everything that the connection has sent is answered.
+    NotQuiet,
+    /// Not before CLIENT PAUSE ends.
+    Paused,
 }

@@ -1,13 +1,15 @@
-//! What other cores send: batches of requests to run, replies to pass on, questions and answers.
+//! What other cores send: batches of requests to run, replies to pass on, posts, questions and answers.
 
-use crate::cluster::slot_of;
 use crate::data_plane::batch::complete;
+use crate::data_plane::connection::Stall;
 use crate::data_plane::core::Core;
-use crate::data_plane::mesh::{Batch, Message, Question};
+use crate::data_plane::mesh::{Address, Batch, End, Message, Post, Question};
 use crate::keyspace::Key;
 use crate::protocol::Out;
 use crate::protocol::reply::Mark;
-use crate::shard::Request;
+use crate::shard::Lane;
+use crate::shard::parcel::Parcel;
+use crate::shard::visit::Step;
 
 /// Messages taken from one core before the next one's turn comes.
 const MESSAGES_PER_PEER: usize = 64;
@@ -28,56 +30,75 @@ impl Core {
                         self.take_replies(shard, batch);
                         self.send_if_many();
                     }
+                    Message::Posts(posts) => self.take_posts(shard, posts),
                     Message::Question(question) => self.consider(shard, question),
                     Message::Answer(question) => self.take_answer(shard, *question),
                 }
             }
+        }
+        if any {
+            self.deal_with_answers();
+            self.follow_map();
         }
         any
     }
 
     /// Runs a batch of another core and returns it with the replies.
     fn run_remote(&mut self, from: u16, mut batch: Box<Batch>) {
-        let count = batch.requests.len();
-        for remote in &batch.requests {
-            let key = Key { bytes: &[], hash: remote.hash, slot: remote.slot };
-            self.shard.keyspace.prefetch_group(remote.database.into(), &key);
-        }
-        for remote in &batch.requests {
-            let key = Key { bytes: &[], hash: remote.hash, slot: remote.slot };
-            self.shard.keyspace.prefetch_entry(remote.database.into(), &key);
-        }
-        let rerouted = batch.map_version != self.shard.slots.version;
+        self.prefetch_remote(&batch);
         let mut replies = std::mem::take(&mut batch.replies);
-        for index in 0..count {
-            let request = batch.request(index);
-            let end = match rerouted && !self.shard.owns(&request) {
-                true => None,
-                false => {
-                    self.shard.execute(&request, &self.turn, &mut replies);
-                    Some(replies.mark())
-                }
-            };
+        for index in 0..batch.requests.len() {
+            let end = self.run_remote_request(from, &batch, index, &mut replies);
             batch.ends.push(end);
         }
         batch.replies = replies;
         self.counters().remote_messages.add(1);
         self.mesh.reply(from, batch);
+        self.deal_with_answers();
+    }
+
+    fn prefetch_remote(&self, batch: &Batch) {
+        let entries = batch.requests.entries();
+        let key = |hash, slot| Key { bytes: &[], hash, slot };
+        for entry in entries {
+            self.shard.keyspace.prefetch_group(entry.database.into(), &key(entry.hash, entry.slot));
+        }
+        for entry in entries {
+            self.shard.keyspace.prefetch_entry(entry.database.into(), &key(entry.hash, entry.slot));
+        }
+    }
+
+    #[inline]
+    fn run_remote_request(&mut self, from: u16, batch: &Batch, index: usize, replies: &mut Out) -> End {
+        let request = batch.requests.request(index);
+        if !self.shard.is_idle() {
+            let Address { connection, generation, sequence } = batch.requests.entry(index).tag;
+            let lane = Lane { core: from, connection, generation };
+            if !self.shard.may_run(&request, &lane) {
+                self.shard.wait(&request, lane, sequence, batch.map_version);
+                return End::Waits;
+            }
+        }
+        if self.shard.has_moved(&request, batch.map_version) {
+            return End::Moved;
+        }
+        self.shard.execute(&request, &self.turn, replies);
+        End::Replied(replies.mark())
     }
 
     /// Passes replies on to the clients whose requests they answer.
     fn take_replies(&mut self, shard: u16, batch: Box<Batch>) {
         let mut start = Mark::default();
-        for (index, remote) in batch.requests.iter().enumerate() {
-            let end = batch.ends[index];
-            if let Some(connection) = self.connections.find(remote.generation, remote.connection) {
-                match end {
-                    Some(end) => {
+        for (index, entry) in batch.requests.entries().iter().enumerate() {
+            let Address { connection: client, generation, sequence } = entry.tag;
+            match batch.ends[index] {
+                End::Replied(end) => {
+                    if let Some(connection) = self.connections.find(generation, client) {
                         let (out, segments) = (&mut self.out, &mut self.segments);
                         complete(
                             connection,
-                            remote.connection,
-                            remote.sequence,
+                            client,
+                            sequence,
                             shard,
                             &batch.replies,
                             start,
@@ -85,52 +106,64 @@ impl Core {
                             out,
                             segments,
                         );
-                        self.settle(remote.connection);
+                        self.settle(client);
                     }
-                    None => self.reroute(&batch, index),
+                    start = end;
+                }
+                End::Moved => {
+                    let mut request = Parcel::default();
+                    request.push(&batch.requests.request(index), sequence);
+                    self.take_back(entry.tag, request);
+                }
+                // What comes behind it may have to wait as well: not more than is out already.
+                End::Waits => {
+                    self.pauses.late_count += 1;
+                    self.hold_back(generation, client);
                 }
             }
-            start = end.unwrap_or(start);
         }
         self.mesh.recycle(batch);
     }
 
-    /// Sends a request to the owner that the present map names.
-    fn reroute(&mut self, batch: &Batch, index: usize) {
-        let (request, remote) = (batch.request(index), &batch.requests[index]);
-        let owner = self.shard.slots.owner(slot_of(request.key.bytes));
-        if owner != self.shard.index {
-            return self.mesh.batch(owner).push(
-                &request,
-                remote.connection,
-                remote.generation,
-                remote.sequence,
-            );
+    fn take_posts(&mut self, from: u16, mut posts: Vec<Post>) {
+        for post in posts.drain(..) {
+            match post {
+                Post::Step(Step::Answer(visit)) => self.take_visit(visit),
+                Post::Step(step) => self.shard.take(step, &self.turn),
+                Post::Reply { address, reply } => self.take_late_reply(from, address, &reply),
+                Post::Moved { address, request } => {
+                    self.pauses.late_count -= 1;
+                    self.take_back(address, request);
+                }
+            }
         }
-        let mut reply = Out::default();
-        self.shard.execute(&request, &self.turn, &mut reply);
-        self.complete_reply(remote.connection, remote.sequence, self.shard.index, &reply);
+        self.mesh.recycle_posts(posts);
+        self.deal_with_answers();
+        self.send_if_many();
     }
 
-    fn take_answer(&mut self, shard: u16, question: Question) {
+    /// Takes the reply to a request that had to wait at a shard.
+    pub(super) fn take_late_reply(&mut self, shard: u16, address: Address, reply: &Out) {
+        self.pauses.late_count -= 1;
+        if self.connections.find(address.generation, address.connection).is_some() {
+            self.complete_reply(address.connection, address.sequence, shard, reply);
+        }
+    }
+
+    /// Dispatches nothing more of a connection until its requests are answered.
+    fn hold_back(&mut self, generation: u32, index: u32) {
+        if let Some(connection) = self.connections.find(generation, index)
+            && connection.stall == Stall::No
+            && !connection.session.is_quiet()
+        {
+            connection.stall = Stall::Waits;
+        }
+    }
+
+    pub(super) fn take_answer(&mut self, shard: u16, question: Question) {
         if self.connections.find(question.generation, question.connection).is_some() {
             let reply = Out { bytes: question.answer, shared: Vec::new() };
             self.complete_reply(question.connection, question.sequence, shard, &reply);
-        }
-    }
-}
-
-impl Batch {
-    fn request(&self, index: usize) -> Request<'_> {
-        let (remote, args) = (&self.requests[index], self.args(index));
-        let bytes = remote.command.first_key(&args);
-        Request {
-            command: remote.command,
-            args,
-            key: Key { bytes, hash: remote.hash, slot: remote.slot },
-            database: remote.database,
-            resp: remote.resp,
-            no_touch: remote.no_touch,
         }
     }
 }

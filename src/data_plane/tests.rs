@@ -13,7 +13,8 @@ use crate::config::Config;
 use crate::data_plane::core::{Core, Parts};
 use crate::data_plane::mesh::meshes;
 use crate::keyspace::{Hasher, Keyspace, Recency};
-use crate::shard::Shard;
+use crate::shard::visit::{Handover, Step, Ticket, Visit};
+use crate::shard::{Answer, Shard};
 use crate::sys::waker::Waker;
 
 /// Two cores of one server, without listeners.
@@ -57,17 +58,30 @@ fn a_request_for_a_core_that_owns_the_slot_no_more_follows_the_new_map() {
     client.write_all(b"SET foo 1\r\nGET foo\r\nSET bar 2\r\n").expect("written");
     turn(&mut cores, 0);
     turn(&mut cores, 0);
-    // By the second map all slots belong to core 0: core 1 has heard of it when the requests arrive, core 0 has when
-    // they come back.
-    let mut moved = SlotMap::even(1);
-    moved.version = 2;
-    cores[1].shard.slots = moved.clone();
+    // The slot of `foo` moves to core 0 while the requests are on their way.
+    let mut carry = |index: usize, handover: Handover| {
+        let mut visit = Box::new(Visit::new(Ticket { home: 0, number: 0 }, index as u16));
+        visit.handover = Some(handover);
+        let turn = cores[index].turn;
+        cores[index].shard.take(Step::Run(visit), &turn);
+        match cores[index].shard.answers.pop_front() {
+            Some(Answer::Visited(visit)) => visit.handover,
+            _ => None,
+        }
+    };
+    let Some(Handover::Taken { tables, map, .. }) = carry(1, Handover::Take { slot: 12_182, to: 0 }) else {
+        panic!("the old owner gives the slot up");
+    };
+    carry(0, Handover::Put { tables, map });
+    cores[0].follow_map();
     turn(&mut cores, 1);
     turn(&mut cores, 1);
-    assert_eq!(cores[1].shard.keyspace.len(0), 0, "a core that does not own the slot runs nothing");
-    cores[0].shard.slots = moved;
-    turn(&mut cores, 0);
-    turn(&mut cores, 0);
+    assert_eq!(
+        cores[1].shard.keyspace.len(0),
+        0,
+        "a core that has lost a slot runs nothing that was sent before"
+    );
+    (0..4).for_each(|_| turn(&mut cores, 0));
 
     let mut replies = [0; 17];
     client.read_exact(&mut replies).expect("the replies are sent");

@@ -15,6 +15,7 @@ impl Keyspace {
     /// `REMOVAL_WORK` of them.
     pub fn expire_due(&mut self, now_ms: u64, budget: usize) -> usize {
         let mut left = budget;
+        let now_ms = now_ms.min(self.kept_since_ms);
         // A database with much to do must not keep the others from their turn.
         self.expiry_turn = (self.expiry_turn + 1) % self.databases.len();
         for turn in 0..self.databases.len() {

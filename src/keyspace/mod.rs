@@ -66,6 +66,8 @@ pub struct Keyspace {
     due_keys: DueKeys,
     /// The database that active expiry began with last.
     expiry_turn: usize,
+    /// Keys that were alive then are not removed by looking at them, although they count as absent when they have expired.
+    kept_since_ms: u64,
 }
 
 impl Keyspace {
@@ -82,7 +84,12 @@ impl Keyspace {
             scratch: Vec::new(),
             due_keys: DueKeys::default(),
             expiry_turn: 0,
+            kept_since_ms: u64::MAX,
         }
+    }
+
+    pub fn database_count(&self) -> usize {
+        self.databases.len()
     }
 
     pub fn hasher(&self) -> &Hasher {
@@ -151,8 +158,18 @@ impl Keyspace {
 
     /// The entry of a key, without counting this as a use. An expired key is removed and absent.
     pub fn peek(&mut self, database: usize, key: &Key<'_>, now_ms: u64) -> Option<EntryRef<'_>> {
-        self.remove_expired(database, key, now_ms);
+        let entry = self.databases[database].as_ref()?.find(key)?;
+        if entry.is_expired(now_ms) {
+            self.expire(database, key);
+            return None;
+        }
         self.databases[database].as_ref()?.find(key)
+    }
+
+    /// Keeps keys that were alive at `since_ms`, as a transaction may have seen them, until this is called with `None`. They
+    /// are absent when they have expired, and writers replace them, but no lookup or slice removes them.
+    pub fn keep_expired_since(&mut self, since_ms: Option<u64>) {
+        self.kept_since_ms = since_ms.unwrap_or(u64::MAX);
     }
 
     /// Stores a string under a key, whatever was there, and tells whether something was.
@@ -293,9 +310,12 @@ impl Keyspace {
         true
     }
 
+    /// Removes a key that was found expired, unless somebody may still need it. Tells whether it did.
     #[cold]
-    fn expire(&mut self, database: usize, key: &Key<'_>) {
-        self.change(database, key, Cause::Expired, Edit::Remove);
+    fn expire(&mut self, database: usize, key: &Key<'_>) -> bool {
+        let entry = self.databases[database].as_ref().and_then(|data| data.find(key));
+        let is_needed = entry.is_some_and(|entry| !entry.is_expired(self.kept_since_ms));
+        !is_needed && self.change(database, key, Cause::Expired, Edit::Remove)
     }
 
     #[inline]
@@ -305,7 +325,7 @@ impl Keyspace {
         };
         // A database without deadlines is not searched.
         if data.tally.expiring_count > 0 && data.find(key).is_some_and(|entry| entry.is_expired(now_ms)) {
-            self.expire(database, key);
+            self.change(database, key, Cause::Expired, Edit::Remove);
         }
     }
 

@@ -103,6 +103,7 @@ impl Keyspace {
         mut random: impl FnMut() -> u64,
     ) -> Option<EntryRef<'_>> {
         let mut name = Vec::new();
+        let mut tries_left = CHANCE_TRIES;
         loop {
             let data = self.databases[database].as_ref().filter(|data| data.tally.key_count > 0)?;
             let (slot, entry) = data.entry_by_chance(&mut random);
@@ -113,7 +114,11 @@ impl Keyspace {
             if live {
                 return self.databases[database].as_ref()?.find(&key);
             }
-            self.expire(database, &key);
+            let is_gone = self.expire(database, &key);
+            tries_left -= usize::from(!is_gone);
+            if tries_left == 0 {
+                return None;
+            }
         }
     }
 }

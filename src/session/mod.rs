@@ -1,10 +1,17 @@
 //! One client as a state machine: its attributes, and the order of its replies.
 
 pub mod gather;
+pub mod multi;
 pub mod order;
+pub mod route;
+pub mod slot_move;
+pub mod stage;
+pub mod transaction;
 
 use crate::commands::Caller;
+use crate::session::multi::Multi;
 use crate::session::order::Order;
+use crate::shard::parcel::Parcel;
 
 /// How many unused orders a core keeps.
 const SPARE_ORDERS_MAX: usize = 1024;
@@ -14,17 +21,31 @@ pub struct Session {
     pub caller: Caller,
     /// Replies that are still out; `None` when there are none, which is nearly always.
     order: Option<Box<Order>>,
+    /// What is queued since MULTI.
+    pub multi: Option<Box<Multi>>,
+    /// The shards at which the client watches keys.
+    pub watching: Option<Box<Vec<u16>>>,
+    /// A transaction of the client is under way: nothing else is dispatched.
+    pub in_transaction: bool,
+    /// Requests that came back because their slot has moved, to be sent on in their order once all are back.
+    pub returned: Option<Box<Vec<Parcel<u32>>>>,
 }
 
 impl Session {
     pub fn new(caller: Caller) -> Self {
-        Session { caller, order: None }
+        Session { caller, order: None, multi: None, watching: None, in_transaction: false, returned: None }
     }
 
     /// Whether every request was answered, so that a reply may go out as soon as it is made.
     #[inline]
     pub fn is_settled(&self) -> bool {
         self.order.is_none()
+    }
+
+    /// Whether every request was answered, although the answers may not have been given out yet.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        !self.in_transaction && self.order.as_ref().is_none_or(|order| order.is_quiet())
     }
 
     /// Whether one more request may be dispatched: bounds what waits for a slow shard.

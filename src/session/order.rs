@@ -31,6 +31,10 @@ pub struct Order {
     places: VecDeque<Place>,
     /// Sequence number of the first place, modulo 2^32.
     first: u32,
+    /// Places whose reply is still out.
+    out_count: usize,
+    /// A slot has moved since they were sent: nothing more is dispatched until all are back.
+    pub is_outdated: bool,
     held: Out,
 }
 
@@ -40,7 +44,31 @@ impl Order {
     }
 
     pub fn has_room(&self) -> bool {
-        self.places.len() < PLACES_MAX && self.held.bytes.len() < HELD_BYTES_MAX
+        self.places.len() < PLACES_MAX && self.held.bytes.len() < HELD_BYTES_MAX && !self.is_outdated
+    }
+
+    /// Whether no reply is out: what is here is only held.
+    pub fn is_quiet(&self) -> bool {
+        self.out_count == 0
+    }
+
+    /// How many replies are out.
+    pub fn out_count(&self) -> usize {
+        self.out_count
+    }
+
+    pub fn held_bytes(&self) -> usize {
+        self.held.bytes.len()
+    }
+
+    /// The sequence number of the first place.
+    pub fn first_sequence(&self) -> u32 {
+        self.first
+    }
+
+    /// The sequence number of the next place.
+    pub fn next_sequence(&self) -> u32 {
+        self.first.wrapping_add(self.places.len() as u32)
     }
 
     /// Reserves the place of a reply that one other shard will make; gives its sequence number.
@@ -53,8 +81,16 @@ impl Order {
         self.reserve(Place::Gathering(Box::new(gather)))
     }
 
+    /// Lets several shards make a reply for which one was to.
+    pub fn gather_at(&mut self, sequence: u32, gather: Gather) {
+        let index = sequence.wrapping_sub(self.first) as usize;
+        assert!(matches!(self.places[index], Place::Waiting), "only a reply that is out is made otherwise");
+        self.places[index] = Place::Gathering(Box::new(gather));
+    }
+
     fn reserve(&mut self, place: Place) -> u32 {
         self.places.push_back(place);
+        self.out_count += 1;
         self.first.wrapping_add(self.places.len() as u32 - 1)
     }
 
@@ -75,22 +111,30 @@ impl Order {
         to: Mark,
         out: &mut Out,
     ) {
+        // Most replies come for the first place, and need not be held.
+        if sequence == self.first && matches!(self.places.front(), Some(Place::Waiting)) {
+            out.append_range(replies, from, to);
+            self.out_count -= 1;
+            self.pop_first();
+        } else {
+            self.take(sequence, shard, replies, from, to);
+        }
+        self.drain(out);
+    }
+
+    /// Takes a reply, or the part of one, without giving anything out.
+    pub fn take(&mut self, sequence: u32, shard: u16, replies: &Out, from: Mark, to: Mark) {
         let index = sequence.wrapping_sub(self.first) as usize;
         match &mut self.places[index] {
-            Place::Waiting if index == 0 => {
-                out.append_range(replies, from, to);
-                self.pop_first();
-                self.drain(out);
-            }
             Place::Waiting => {
                 let start = self.held.mark();
                 self.held.append_range(replies, from, to);
                 self.places[index] = Place::Held { start, end: self.held.mark() };
+                self.out_count -= 1;
             }
             Place::Gathering(gather) => {
                 if gather.take(shard, replies, from, to) {
                     self.finish(index);
-                    self.drain(out);
                 }
             }
             Place::Held { .. } => unreachable!("a place is completed once"),
@@ -105,6 +149,7 @@ impl Order {
         };
         gather.finish(&mut self.held);
         self.places[index] = Place::Held { start, end: self.held.mark() };
+        self.out_count -= 1;
     }
 
     fn pop_first(&mut self) {
@@ -113,13 +158,14 @@ impl Order {
     }
 
     /// Appends the held replies that nothing stands before.
-    fn drain(&mut self, out: &mut Out) {
+    pub fn drain(&mut self, out: &mut Out) {
         while let Some(&Place::Held { start, end }) = self.places.front() {
             out.append_range(&self.held, start, end);
             self.pop_first();
         }
         if self.places.is_empty() {
             self.held.clear();
+            self.is_outdated = false;
         }
     }
 }

@@ -1,11 +1,30 @@
 //! One shard as a state machine: its keys, and the one path on which commands run against them.
+//!
+//! A request that may not run now, because a transaction holds what it needs, becomes a job ([`jobs`]); a transaction
+//! comes as a visit ([`visit`]). What becomes of both is found among the `answers`.
 
-use crate::cluster::{SlotMap, slot_of};
+pub mod jobs;
+pub mod locks;
+pub mod parcel;
+mod perform;
+pub mod visit;
+mod watches;
+
+use std::collections::VecDeque;
+
+use ahash::AHashMap;
+
+use crate::cluster::SlotMap;
 use crate::commands::call::Lookups;
-use crate::commands::{Call, Command, CommandError, Turn};
+use crate::commands::{Call, Command, CommandError, Spread, Turn};
 use crate::keyspace::{Key, Keyspace};
 use crate::protocol::reply::Mark;
 use crate::protocol::{Args, Out, Reply, Resp};
+use crate::shard::jobs::Jobs;
+use crate::shard::locks::Want;
+use crate::shard::parcel::Parcel;
+use crate::shard::visit::{Ticket, Visit};
+use crate::shard::watches::Watches;
 
 #[cfg(test)]
 mod tests;
@@ -22,25 +41,83 @@ pub struct Request<'a> {
     pub no_touch: bool,
 }
 
+/// A connection as a shard knows it: its requests keep their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lane {
+    pub core: u16,
+    pub connection: u32,
+    pub generation: u32,
+}
+
+/// What became of something that had to wait, or of a visit.
+pub enum Answer {
+    /// The reply to a request.
+    Reply {
+        lane: Lane,
+        sequence: u32,
+        reply: Out,
+    },
+    /// A request whose key is no longer here; nothing was run.
+    Moved {
+        lane: Lane,
+        sequence: u32,
+        request: Parcel<u32>,
+    },
+    Visited(Box<Visit>),
+}
+
+/// What a transaction holds here.
+struct Held {
+    wants: Vec<Want>,
+    /// The clock when it was given.
+    agreed_us: u64,
+}
+
 /// One core's share of the data.
 pub struct Shard {
     pub index: u16,
     pub keyspace: Keyspace,
     pub slots: SlotMap,
     pub lookups: Lookups,
+    /// To be dealt with by whoever calls in.
+    pub answers: VecDeque<Answer>,
+    /// The latest time at which a transaction ran here: the clock must not fall behind it.
+    pub clock_us: u64,
+    /// The version of the map with which a slot last left.
+    lost_at_version: u32,
+    jobs: Jobs,
+    held: AHashMap<Ticket, Held>,
+    watches: Watches,
 }
 
 impl Shard {
     pub fn new(index: u16, keyspace: Keyspace, slots: SlotMap) -> Self {
-        Shard { index, keyspace, slots, lookups: Lookups::default() }
+        Shard {
+            index,
+            keyspace,
+            slots,
+            lookups: Lookups::default(),
+            answers: VecDeque::new(),
+            clock_us: 0,
+            lost_at_version: 0,
+            jobs: Jobs::default(),
+            held: AHashMap::default(),
+            watches: Watches::default(),
+        }
     }
 
-    /// Whether this shard owns the keys of a request that was routed by another version of the map.
-    pub fn owns(&self, request: &Request) -> bool {
-        request
-            .command
-            .key_indices(request.args.len())
-            .all(|index| self.slots.owner(slot_of(request.args.at(index))) == self.index)
+    /// Whether a request was routed by a map that is no longer true of this shard, so that its core must route it again. This
+    /// holds for all that it routed by that map, owned here or not, so that they stay in their order.
+    #[inline]
+    pub fn has_moved(&self, request: &Request, map_version: u32) -> bool {
+        // A part of a reply that all shards make is made anywhere.
+        map_version < self.lost_at_version && !matches!(request.command.spread, Spread::Every(_))
+    }
+
+    /// Whether nothing is held here, so that every request may run.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.jobs.locks.are_idle()
     }
 
     /// Runs one request and appends its reply. The only way in which a command meets the keys.
@@ -51,6 +128,11 @@ impl Shard {
         if let Err(error) = outcome {
             refuse(&error, mark, out);
         }
+    }
+
+    /// Whether nothing that a client watches here has changed.
+    pub fn are_watched_unchanged(&mut self, client: u64, now_ms: u64) -> bool {
+        self.watches.unchanged_until_ms(client, &mut self.keyspace, now_ms).is_some()
     }
 
     #[inline]

@@ -66,16 +66,3 @@ fn an_error_replaces_the_reply() {
     check(&mut shard, "SET k v NX XX", "-ERR syntax error\r\n");
     check(&mut shard, "EXISTS k", ":0\r\n");
 }
-
-#[test]
-fn a_shard_knows_what_it_owns() {
-    let shards = [shard(0, 2), shard(1, 2)];
-    for key in 0..100 {
-        let line = format!("GET key:{key}");
-        let owns = shards.each_ref().map(|shard| with_request(shard, &line, |request| shard.owns(request)));
-        assert!(owns[0] != owns[1], "{line} has one owner");
-    }
-    // `foo` is in the upper half of the slots, `bar` in the lower.
-    let both = with_request(&shards[0], "EXISTS foo bar", |request| shards[0].owns(request));
-    assert!(!both, "all keys must be owned");
-}

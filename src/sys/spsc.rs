@@ -48,6 +48,12 @@ pub fn channel<T: Send>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T> Sender<T> {
+    /// How many more values the queue holds at least.
+    pub fn room(&mut self) -> usize {
+        self.head_seen = self.shared.head.0.load(Ordering::Acquire);
+        self.shared.slots.len() - self.tail.wrapping_sub(self.head_seen)
+    }
+
     /// Gives the value back when the queue is full.
     pub fn push(&mut self, value: T) -> Result<(), T> {
         let capacity = self.shared.slots.len();

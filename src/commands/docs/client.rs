@@ -115,6 +115,42 @@ pub const CLIENT_SETINFO: Docs = Docs::new(
     ]),
 )]);
 
+pub const CLIENT_PAUSE: Docs = Docs::new(
+    "connection",
+    "2.9.50",
+    "O(1)",
+    "Lets requests of all clients wait for some time, or only those that write.",
+)
+.history(&[("6.2.0", "`CLIENT PAUSE WRITE` mode added along with the `mode` option.")])
+.arguments(&[
+    Argument::new("timeout", Kind::Integer),
+    Argument::new("mode", Kind::OneOf(&[Argument::word("write", "WRITE"), Argument::word("all", "ALL")]))
+        .since("6.2.0")
+        .optional(),
+]);
+
+pub const CLIENT_UNPAUSE: Docs = Docs::new(
+    "connection",
+    "6.2.0",
+    "O(N) Where N is the number of paused clients",
+    "Ends a pause of clients.",
+);
+
+pub const CLIENT_UNBLOCK: Docs = Docs::new(
+    "connection",
+    "5.0.0",
+    "O(log N) where N is the number of client connections",
+    "Ends the wait of a client in a blocking command.",
+)
+.arguments(&[
+    Argument::new("client-id", Kind::Integer),
+    Argument::new(
+        "timeout_error",
+        Kind::OneOf(&[Argument::word("timeout", "TIMEOUT"), Argument::word("error", "ERROR")]),
+    )
+    .optional(),
+]);
+
 pub const CLIENT_NO_EVICT: Docs = Docs::new(
     "connection",
     "7.0.0",

@@ -6,3 +6,4 @@ pub mod generic;
 pub mod introspection;
 pub mod server;
 pub mod string;
+pub mod transaction;

@@ -247,6 +247,7 @@ fn facts(caller: &Caller) -> ClientFacts<'_> {
         waiting_count: 2,
         waiting_bytes: 3,
         memory_bytes: 22298,
+        queued: None,
         is_writing: false,
         is_closing: false,
         last_command: None,

@@ -91,7 +91,7 @@ impl Executor {
             Run::Container => unreachable!("a container alone has the wrong number of arguments"),
         };
         match result {
-            Ok(Next::Done) => {}
+            Ok(Next::Done | Next::Forget) => {}
             Ok(Next::Close) => out.bytes.extend_from_slice(b"closed"),
             Ok(Next::Ask(ask)) => out.bytes.extend_from_slice(format!("ask {ask:?}").as_bytes()),
             Err(error) => {

@@ -17,8 +17,13 @@ What answers differently than Redis does, and why, is in [differences.md](differ
 ";
 
 /// Groups by the names that Redis has for them.
-const GROUPS: &[(&str, &str)] =
-    &[("string", "Strings"), ("generic", "Keys"), ("connection", "Connections"), ("server", "Server")];
+const GROUPS: &[(&str, &str)] = &[
+    ("string", "Strings"),
+    ("generic", "Keys"),
+    ("transactions", "Transactions"),
+    ("connection", "Connections"),
+    ("server", "Server"),
+];
 
 fn page() -> String {
     let mut page = OPENING.to_owned();

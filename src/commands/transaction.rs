@@ -1,0 +1,50 @@
+//! MULTI and what belongs to it. The commands only say what is wanted: queues and watched keys belong to the session.
+
+use crate::commands::call::{Ask, Next, SessionCall};
+use crate::commands::docs::transaction as docs;
+use crate::commands::error::CommandError;
+use crate::commands::row::{Access, Categories, Command, Docs, Flags, Keys, session};
+
+const ANY_TIME: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE);
+const QUICK: Flags = ANY_TIME.and(Flags::FAST).and(Flags::ALLOW_BUSY);
+
+pub const COMMANDS: &[Command] = &[
+    transaction("MULTI", 1, QUICK, multi, &docs::MULTI),
+    transaction("EXEC", 1, ANY_TIME.and(Flags::SKIP_SLOWLOG), exec, &docs::EXEC).alone(),
+    transaction("DISCARD", 1, QUICK, discard, &docs::DISCARD).alone(),
+    transaction("WATCH", -2, QUICK, watch, &docs::WATCH)
+        .session_keys(Keys::AllFrom(1), Access::READ_ONLY)
+        .alone(),
+    session("UNWATCH", 1, unwatch, &docs::UNWATCH).flags(QUICK).categories(Categories::TRANSACTION).alone(),
+];
+
+/// A command that MULTI does not queue.
+const fn transaction(
+    name: &'static str,
+    arity: i16,
+    flags: Flags,
+    run: fn(&mut SessionCall) -> Result<Next, CommandError>,
+    docs: &'static Docs,
+) -> Command {
+    session(name, arity, run, docs).flags(flags).categories(Categories::TRANSACTION).at_once()
+}
+
+fn multi(_: &mut SessionCall) -> Result<Next, CommandError> {
+    Ok(Next::Ask(Ask::Multi))
+}
+
+fn exec(_: &mut SessionCall) -> Result<Next, CommandError> {
+    Ok(Next::Ask(Ask::Exec))
+}
+
+fn discard(_: &mut SessionCall) -> Result<Next, CommandError> {
+    Ok(Next::Ask(Ask::Discard))
+}
+
+fn watch(call: &mut SessionCall) -> Result<Next, CommandError> {
+    Ok(Next::Ask(Ask::Watch(call.args.iter().skip(1).map(Box::from).collect())))
+}
+
+fn unwatch(_: &mut SessionCall) -> Result<Next, CommandError> {
+    Ok(Next::Ask(Ask::Unwatch))
+}

@@ -1,0 +1,593 @@
+//! A request that visits several shards, or an EXEC, driven from the core that serves its client: docs/consistency.md.
+//!
+//! ```text
+//! begin -> hold at shard after shard, in their order -> stages -> release
+//!             | refused: releases what it holds, and answers null or begins again
+//! ```
+//!
+//! Pure: what is to be sent is found among the `posts`; what shards answer comes in by `take`.
+
+use crate::cluster::{SlotMap, slot_of};
+use crate::commands::row::Flags;
+use crate::commands::{Run, Stored};
+use crate::keyspace::Hasher;
+use crate::protocol::reply::Mark;
+use crate::protocol::{Out, Reply, Resp};
+use crate::session::gather::{Finish, Gather};
+use crate::session::route::{Route, Routed, route};
+use crate::session::stage::{self, Crossing};
+use crate::shard::Request;
+use crate::shard::jobs::tidy;
+use crate::shard::locks::{Mode, WHOLE, Want};
+use crate::shard::parcel::Parcel;
+use crate::shard::visit::{Agreed, Outcome, Step, Task, TaskKind, Then, Ticket, Visit};
+
+/// What a transaction needs of the client that it runs for. If the client is gone it runs all the same, and nobody
+/// hears of it.
+pub trait Client {
+    /// Reserves the place of the next reply.
+    fn reserve(&mut self, place: Place);
+    /// Runs a command of the session, whose reply takes the next place, and which may change the attributes.
+    fn run(&mut self, request: &Request, context: &mut Context);
+    /// Takes the reply `from..to`, or the part of one that `shard` made, for a place counted from the first reserved.
+    fn complete(&mut self, place: u32, shard: u16, replies: &Out, from: Mark, to: Mark);
+}
+
+/// The attributes of a client that its commands run under.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    pub database: u8,
+    pub resp: Resp,
+    pub no_touch: bool,
+}
+
+/// The place of one reply.
+#[derive(Debug)]
+pub enum Place {
+    /// It will come in one piece.
+    Wait,
+    Gather(Gather),
+    Reply(Vec<u8>),
+}
+
+/// The client of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub connection: u32,
+    pub generation: u32,
+    pub client: u64,
+    /// The sequence number of its first reply.
+    pub first_place: u32,
+    /// Its only place is reserved already.
+    pub has_place: bool,
+}
+
+/// The map and the hasher by which a core finds shards.
+#[derive(Clone, Copy)]
+pub struct Compass<'a> {
+    pub slots: &'a SlotMap,
+    pub hasher: &'a Hasher,
+}
+
+/// Whether a transaction has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Progress {
+    Waiting,
+    /// Everything is released or about to be, and answered; `posts` still has to be sent.
+    Done,
+}
+
+/// What kind of reply it makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// That of its only request.
+    Command,
+    /// An array of all replies, or null if watched keys have changed.
+    Exec,
+}
+
+/// What one shard does for the transaction.
+struct Part {
+    shard: u16,
+    wants: Vec<Want>,
+    /// The slots of the keys among them.
+    slots: Vec<u16>,
+    /// At home; it is away while the shard works.
+    visit: Option<Box<Visit>>,
+}
+
+/// A stage that was planned before the last shard has agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// More will follow.
+    Inner,
+    Last,
+}
+
+/// One transaction, at home.
+pub struct Transaction {
+    pub ticket: Ticket,
+    pub origin: Origin,
+    pub posts: Vec<(u16, Step)>,
+    kind: Kind,
+    queue: Parcel<()>,
+    /// Shards where the client watches keys.
+    watching: Vec<u16>,
+    context: Context,
+    parts: Vec<Part>,
+    /// Parts that have agreed, from the first.
+    held: usize,
+    /// The request that is planned next.
+    next: usize,
+    crossing: Option<Crossing>,
+    /// Places that were planned and are not reserved yet.
+    planned: Vec<Place>,
+    /// The stage that goes with the visit under way.
+    early: Option<Stage>,
+    /// Visits under way, once all shards have agreed.
+    away: usize,
+    stage: Stage,
+    now_us: u64,
+    /// No watched key at the shards that hold expires until then.
+    watched_until_ms: u64,
+}
+
+impl Transaction {
+    /// One request that goes to several shards.
+    pub fn command(ticket: Ticket, origin: Origin, request: &Request, context: Context) -> Self {
+        let mut queue = Parcel::default();
+        queue.push(request, ());
+        Self::new(Kind::Command, ticket, origin, queue, Vec::new(), context)
+    }
+
+    /// All requests of an EXEC, by a client that watches keys at some shards.
+    pub fn exec(
+        ticket: Ticket,
+        origin: Origin,
+        queue: Parcel<()>,
+        watching: Vec<u16>,
+        context: Context,
+    ) -> Self {
+        Self::new(Kind::Exec, ticket, origin, queue, watching, context)
+    }
+
+    fn new(
+        kind: Kind,
+        ticket: Ticket,
+        origin: Origin,
+        queue: Parcel<()>,
+        watching: Vec<u16>,
+        context: Context,
+    ) -> Self {
+        Transaction {
+            ticket,
+            origin,
+            posts: Vec::new(),
+            kind,
+            queue,
+            watching,
+            context,
+            parts: Vec::new(),
+            held: 0,
+            next: 0,
+            crossing: None,
+            planned: Vec::new(),
+            early: None,
+            away: 0,
+            stage: Stage::Inner,
+            now_us: 0,
+            watched_until_ms: u64::MAX,
+        }
+    }
+
+    /// Shards where the client watches keys, which it no longer does at the end.
+    pub fn watching(&self) -> &[u16] {
+        &self.watching
+    }
+
+    /// Finds out what to lock where, and visits the first shard.
+    pub fn begin(&mut self, compass: Compass, now_us: u64, client: &mut impl Client) -> Progress {
+        self.now_us = now_us;
+        self.plan_parts(compass);
+        match self.parts.is_empty() {
+            true => self.run(compass, client),
+            false => {
+                self.visit_next(compass);
+                Progress::Waiting
+            }
+        }
+    }
+
+    /// Takes what a shard answered.
+    pub fn take(&mut self, visit: Box<Visit>, compass: Compass, client: &mut impl Client) -> Progress {
+        if self.held == self.parts.len() {
+            self.away -= 1;
+            self.absorb(visit, client);
+            return self.go_on(compass, client);
+        }
+        match visit.agreed {
+            Agreed::Yes => {}
+            Agreed::WatchedChanged => return self.give_up(client),
+            Agreed::SlotMoved => return self.begin_again(compass, client),
+        }
+        self.now_us = self.now_us.max(visit.now_us);
+        self.watched_until_ms = visit.watched_until_ms;
+        assert!(self.parts[self.held].shard == visit.shard, "shards are visited one after the other");
+        self.held += 1;
+        let shard = visit.shard;
+        let Some(stage) = self.early.take() else {
+            self.parts[self.held - 1].visit = Some(visit);
+            if self.held == self.parts.len() {
+                return self.run(compass, client);
+            }
+            self.visit_next(compass);
+            return Progress::Waiting;
+        };
+        self.announce(client);
+        self.reserve(client);
+        self.absorb(visit, client);
+        self.stage = stage;
+        // The last one has done its work, and released if this was all.
+        self.send_stage(Some(shard));
+        self.go_on(compass, client)
+    }
+
+    fn plan_parts(&mut self, compass: Compass) {
+        let mut parts: Vec<Part> = Vec::new();
+        let mut want = |shard: u16, want: Want, slot: Option<u16>| {
+            let index = parts.binary_search_by_key(&shard, |part| part.shard).unwrap_or_else(|index| {
+                parts.insert(index, Part::new(shard));
+                index
+            });
+            parts[index].wants.push(want);
+            parts[index].slots.extend(slot);
+        };
+        for index in 0..self.queue.len() {
+            let request = self.queue.request(index);
+            let route = self.route(&request, compass).route;
+            stage::for_each_want(&request, route, compass.slots, compass.hasher, &mut want);
+        }
+        for &shard in &self.watching {
+            want(shard, (WHOLE, Mode::IntentRead), None);
+        }
+        for part in &mut parts {
+            part.visit = Some(Box::new(Visit::new(self.ticket, part.shard)));
+            strengthen(&mut part.wants);
+            tidy(&mut part.wants);
+        }
+        self.parts = parts;
+    }
+
+    fn route(&self, request: &Request, compass: Compass) -> Routed {
+        route(request.command, &request.args, compass.slots, compass.hasher, self.ticket.home)
+    }
+
+    /// Asks the next shard to hold; the last one is given the first stage with it, if nothing speaks against that.
+    fn visit_next(&mut self, compass: Compass) {
+        let is_last = self.held + 1 == self.parts.len();
+        let has_session_command =
+            self.queue.entries().iter().any(|entry| matches!(entry.command.run, Run::Session(_)));
+        if is_last && !has_session_command {
+            self.early = Some(self.plan_stage(compass, &mut Nobody));
+        }
+        let (now_us, watched_until_ms, early) = (self.now_us, self.watched_until_ms, self.early);
+        let part = &mut self.parts[self.held];
+        let mut visit = part.visit.take().expect("a visit is at home until it goes");
+        visit.wants = std::mem::take(&mut part.wants);
+        visit.watcher = self.watching.contains(&part.shard).then_some(self.origin.client);
+        visit.slots = std::mem::take(&mut part.slots);
+        visit.watched_until_ms = watched_until_ms;
+        visit.now_us = now_us;
+        visit.then = if early == Some(Stage::Last) { Then::Release } else { Then::Keep };
+        self.posts.push((part.shard, Step::Hold(visit)));
+    }
+
+    /// All shards have agreed, and nothing was run.
+    fn run(&mut self, compass: Compass, client: &mut impl Client) -> Progress {
+        self.announce(client);
+        self.next_stage(compass, client);
+        self.go_on(compass, client)
+    }
+
+    fn next_stage(&mut self, compass: Compass, client: &mut impl Client) {
+        self.stage = self.plan_stage(compass, client);
+        self.reserve(client);
+        self.send_stage(None);
+    }
+
+    /// Plans stage after stage until one is under way, or all is done.
+    fn go_on(&mut self, compass: Compass, client: &mut impl Client) -> Progress {
+        while self.away == 0 {
+            if self.stage == Stage::Last {
+                return Progress::Done;
+            }
+            self.next_stage(compass, client);
+        }
+        Progress::Waiting
+    }
+
+    /// Sends the work of a stage, except to a shard that has done it; the last stage releases.
+    fn send_stage(&mut self, done: Option<u16>) {
+        let is_last = self.stage == Stage::Last;
+        for part in &mut self.parts {
+            if done == Some(part.shard) {
+                continue;
+            }
+            let Some(mut visit) = part.visit.take_if(|visit| !visit.work.is_empty()) else {
+                if is_last {
+                    self.posts.push((part.shard, Step::Release(self.ticket)));
+                }
+                continue;
+            };
+            visit.now_us = self.now_us;
+            visit.then = if is_last { Then::Release } else { Then::Keep };
+            self.away += 1;
+            self.posts.push((part.shard, Step::Run(visit)));
+        }
+    }
+
+    /// Says how many replies will follow.
+    fn announce(&mut self, client: &mut impl Client) {
+        if self.kind == Kind::Exec {
+            let mut header = Out::default();
+            Reply::new(&mut header, Resp::Two).array(self.queue.len());
+            client.reserve(Place::Reply(header.bytes));
+        }
+    }
+
+    /// Reserves the places that were planned.
+    fn reserve(&mut self, client: &mut impl Client) {
+        self.planned.drain(..).for_each(|place| client.reserve(place));
+    }
+
+    /// The place of the request at `index`.
+    fn place(&self, index: usize) -> u32 {
+        index as u32 + u32::from(self.kind == Kind::Exec)
+    }
+
+    /// Fills the visits with what can be done before data has to cross shards.
+    fn plan_stage(&mut self, compass: Compass, client: &mut impl Client) -> Stage {
+        if let Some(crossing) = self.crossing.take() {
+            self.cross(crossing, compass);
+        }
+        while self.crossing.is_none() && self.next < self.queue.len() {
+            // Taken out, so that its requests can be read while the parts are filled.
+            let queue = std::mem::take(&mut self.queue);
+            let is_planned = self.plan_request(&self.in_context(queue.request(self.next)), compass, client);
+            self.queue = queue;
+            if !is_planned {
+                break;
+            }
+        }
+        match self.crossing.is_none() && self.next >= self.queue.len() {
+            true => Stage::Last,
+            false => Stage::Inner,
+        }
+    }
+
+    fn in_context<'a>(&self, request: Request<'a>) -> Request<'a> {
+        let Context { database, resp, no_touch } = self.context;
+        Request { database, resp, no_touch, ..request }
+    }
+
+    /// Plans the next request; false if the stage has to end before it.
+    fn plan_request(&mut self, request: &Request, compass: Compass, client: &mut impl Client) -> bool {
+        let routed = self.route(request, compass);
+        match routed.route {
+            // It may look at what the commands before it do, unless it is one that is quick because it does not.
+            Route::Session if !request.command.flags.has(Flags::FAST) && self.has_work() => return false,
+            Route::Session => {
+                self.reserve(client);
+                client.run(request, &mut self.context);
+            }
+            Route::One(shard) => {
+                let place = self.place(self.next);
+                let task = Task { place, kind: TaskKind::Run };
+                let key = compass.hasher.key(request.key.bytes, routed.slot);
+                self.work(shard).push(&Request { key, ..*request }, task);
+                self.planned.push(Place::Wait);
+            }
+            Route::Every => self.plan_split(request, compass),
+            Route::Transaction => match Crossing::of(request.command) {
+                None => self.plan_split(request, compass),
+                Some(_) if self.has_work() => return false,
+                Some(crossing) => {
+                    self.plan_first_step(request, &crossing, compass);
+                    self.crossing = Some(crossing);
+                    return true;
+                }
+            },
+        }
+        self.next += 1;
+        true
+    }
+
+    /// Whether the stage that is being planned has tasks.
+    fn has_work(&self) -> bool {
+        self.parts.iter().any(|part| part.visit.as_ref().is_some_and(|visit| !visit.work.is_empty()))
+    }
+
+    fn work(&mut self, shard: u16) -> &mut Parcel<Task> {
+        let index = self.parts.binary_search_by_key(&shard, |part| part.shard);
+        let part = &mut self.parts[index.expect("every shard that works was asked to hold")];
+        &mut part.visit.as_mut().expect("a visit is at home when work is planned").work
+    }
+
+    /// Each shard does its part, and their replies become one.
+    fn plan_split(&mut self, request: &Request, compass: Compass) {
+        let place = self.place(self.next);
+        let task = || Task { place, kind: TaskKind::Run };
+        let owners = stage::owners(request, compass.slots);
+        let shards = distinct(&owners, compass.slots.shards);
+        for &shard in &shards {
+            match owners.is_empty() {
+                true => self.work(shard).push(request, task()),
+                false => {
+                    stage::push_part(request, &owners, shard, compass.hasher, task(), self.work(shard));
+                }
+            }
+        }
+        let random = self.now_us.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let finish = Finish::new(stage::merge_of(request.command), || owners, random);
+        self.planned.push(Place::Gather(Gather::new(finish, shards.len() as u16, request.resp)));
+    }
+
+    fn plan_first_step(&mut self, request: &Request, crossing: &Crossing, compass: Compass) {
+        let place = self.place(self.next);
+        match crossing {
+            Crossing::Check { .. } => {
+                let owners = stage::owners(request, compass.slots);
+                for shard in distinct(&owners, compass.slots.shards) {
+                    let task = Task { place, kind: TaskKind::Check };
+                    stage::push_part(request, &owners, shard, compass.hasher, task, self.work(shard));
+                }
+            }
+            Crossing::Fetch { steps, .. } => {
+                for index in steps.sources(request.command, request.args.len()) {
+                    self.push_step(request, index, index as u32, TaskKind::Fetch, compass);
+                }
+            }
+            Crossing::Store { .. } => unreachable!("fetching comes first"),
+        }
+    }
+
+    fn push_step(&mut self, request: &Request, index: usize, place: u32, kind: TaskKind, compass: Compass) {
+        let owner = compass.slots.owner(slot_of(request.args.at(index)));
+        stage::push_step(request, index, compass.hasher, place, kind, self.work(owner));
+    }
+
+    /// Takes the next step of the command that crosses shards, now that the one before it is answered.
+    fn cross(&mut self, crossing: Crossing, compass: Compass) {
+        let queue = std::mem::take(&mut self.queue);
+        let request = self.in_context(queue.request(self.next));
+        match crossing {
+            Crossing::Check { agreed: true } => self.plan_split(&request, compass),
+            Crossing::Check { agreed: false } => self.planned.push(Place::Reply(b":0\r\n".to_vec())),
+            Crossing::Fetch { steps, mut results } => {
+                results.sort_by_key(|(index, _)| *index);
+                let fetched: Result<Vec<_>, _> = results.into_iter().map(|(_, result)| result).collect();
+                match fetched {
+                    Ok(fetched) => {
+                        let (place, destination) = (self.place(self.next), usize::from(steps.destination));
+                        let store = TaskKind::Store(fetched);
+                        self.push_step(&request, destination, place, store, compass);
+                        self.planned.push(Place::Wait);
+                        self.crossing = Some(Crossing::Store { steps, stored: Stored::No });
+                    }
+                    Err(error) => {
+                        let mut reply = Vec::new();
+                        error.write_into(&mut reply);
+                        self.planned.push(Place::Reply(reply));
+                    }
+                }
+            }
+            Crossing::Store { steps, stored } => {
+                if stored == Stored::Yes && steps.finish.is_some() {
+                    for index in steps.sources(request.command, request.args.len()) {
+                        self.push_step(&request, index, 0, TaskKind::Finish, compass);
+                    }
+                }
+            }
+        }
+        self.queue = queue;
+        if self.crossing.is_none() {
+            self.next += 1;
+        }
+    }
+
+    /// Takes the results of a visit, which is at home again.
+    fn absorb(&mut self, mut visit: Box<Visit>, client: &mut impl Client) {
+        let mut from = Mark::default();
+        for (entry, outcome) in visit.work.entries().iter().zip(visit.outcomes.drain(..)) {
+            let place = entry.tag.place;
+            let to = match (outcome, &mut self.crossing) {
+                (Outcome::Replied(to), _) => to,
+                (Outcome::Stored(to, now), Some(Crossing::Store { stored, .. })) => {
+                    *stored = now;
+                    to
+                }
+                (Outcome::Checked(yes), Some(Crossing::Check { agreed })) => {
+                    *agreed &= yes;
+                    continue;
+                }
+                (Outcome::Fetched(result), Some(Crossing::Fetch { results, .. })) => {
+                    results.push((place, result));
+                    continue;
+                }
+                (Outcome::Finished, _) => continue,
+                _ => unreachable!("a step is answered before the next one is taken"),
+            };
+            client.complete(place, visit.shard, &visit.replies, from, to);
+            from = to;
+        }
+        visit.clear();
+        if let Ok(index) = self.parts.binary_search_by_key(&visit.shard, |part| part.shard) {
+            self.parts[index].visit = Some(visit);
+        }
+    }
+
+    /// Releases what is held, without having run anything.
+    fn release_held(&mut self) {
+        let held = &self.parts[..self.held];
+        self.posts.extend(held.iter().map(|part| (part.shard, Step::Release(self.ticket))));
+    }
+
+    fn give_up(&mut self, client: &mut impl Client) -> Progress {
+        self.release_held();
+        let mut reply = Out::default();
+        Reply::new(&mut reply, self.context.resp).null_array();
+        client.reserve(Place::Reply(reply.bytes));
+        Progress::Done
+    }
+
+    /// A slot has moved since the parts were planned.
+    fn begin_again(&mut self, compass: Compass, client: &mut impl Client) -> Progress {
+        self.release_held();
+        (self.held, self.next, self.crossing, self.early) = (0, 0, None, None);
+        self.planned.clear();
+        self.begin(compass, self.now_us, client)
+    }
+}
+
+impl Part {
+    fn new(shard: u16) -> Self {
+        Part { shard, wants: Vec::new(), slots: Vec::new(), visit: None }
+    }
+}
+
+/// Whoever reads a whole shard and writes keys of it needs all of it.
+fn strengthen(wants: &mut Vec<Want>) {
+    let holds = |mode| wants.contains(&(WHOLE, mode));
+    if holds(Mode::Shared) && holds(Mode::IntentWrite) {
+        wants.push((WHOLE, Mode::Exclusive));
+    }
+}
+
+/// The shards among `owners`, once each; all of them if there are no keys.
+fn distinct(owners: &[u16], shards: u16) -> Vec<u16> {
+    if owners.is_empty() {
+        return (0..shards).collect();
+    }
+    let mut distinct = owners.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    distinct
+}
+
+/// The client while a stage is planned that may still be given up: such a stage has no commands of the session.
+struct Nobody;
+
+impl Client for Nobody {
+    fn reserve(&mut self, _: Place) {
+        unreachable!("places are reserved when all shards have agreed");
+    }
+
+    fn run(&mut self, _: &Request, _: &mut Context) {
+        unreachable!("commands of the session run when all shards have agreed");
+    }
+
+    fn complete(&mut self, _: u32, _: u16, _: &Out, _: Mark, _: Mark) {
+        unreachable!("nothing was run yet");
+    }
+}

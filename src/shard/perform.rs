@@ -1,0 +1,211 @@
+//! Visits of transactions, and what waited for them: locks are given, work is done, locks go back.
+
+use crate::cluster::slot_of;
+use crate::commands::call::Turn;
+use crate::commands::{Run, Stored};
+use crate::protocol::Out;
+use crate::shard::jobs::{Job, Matter, tidy};
+use crate::shard::locks::Want;
+use crate::shard::parcel::Parcel;
+use crate::shard::visit::{Agreed, Handover, Outcome, Step, TaskKind, Then, Ticket, Visit, Watch};
+use crate::shard::{Answer, Held, Lane, Request, Shard, refuse};
+
+impl Shard {
+    /// Takes one step of a transaction. What comes of it is among the answers.
+    pub fn take(&mut self, step: Step, turn: &Turn) {
+        match step {
+            Step::Hold(visit) => self.hold(visit, turn),
+            Step::Run(visit) => {
+                let visit = self.work(visit, turn);
+                if visit.then == Then::Release {
+                    self.release(visit.ticket);
+                }
+                self.answers.push_back(Answer::Visited(visit));
+            }
+            Step::Release(ticket) => self.release(ticket),
+            Step::Watch(watch) => self.watch(&watch, turn),
+            Step::Unwatch(client) => self.watches.forget(client, &mut self.keyspace),
+            Step::Answer(_) => unreachable!("answers go to the core that asked"),
+        }
+        self.run_waiting(turn);
+    }
+
+    fn watch(&mut self, watch: &Watch, turn: &Turn) {
+        for bytes in &watch.keys {
+            let slot = slot_of(bytes);
+            let key = self.keyspace.hasher().key(bytes, slot);
+            let is_owned = self.slots.owner(slot) == self.index;
+            self.watches.watch(
+                watch.client,
+                watch.database,
+                &key,
+                &mut self.keyspace,
+                turn.now_ms(),
+                is_owned,
+            );
+        }
+        let (lane, sequence) = (watch.lane, watch.sequence);
+        let reply = Out { bytes: b"+OK\r\n".to_vec(), shared: Vec::new() };
+        self.answers.push_back(Answer::Reply { lane, sequence, reply });
+    }
+
+    fn hold(&mut self, mut visit: Box<Visit>, turn: &Turn) {
+        if let Some(client) = visit.watcher {
+            self.watches.add_wants(client, &mut visit.wants);
+        }
+        tidy(&mut visit.wants);
+        if !self.is_idle() && !self.jobs.are_free(&visit.wants) {
+            let wants = std::mem::take(&mut visit.wants);
+            return self.jobs.add(wants, Matter::Visit(visit));
+        }
+        let wants = std::mem::take(&mut visit.wants);
+        // Nothing comes between the work and the release, so nothing has to be locked.
+        let keeps = visit.then == Then::Keep;
+        let visit = self.agree(visit, turn);
+        if keeps && visit.agreed == Agreed::Yes {
+            wants.iter().for_each(|&want| self.jobs.locks.take(want));
+            self.keep(&visit, wants);
+        }
+        self.answers.push_back(Answer::Visited(visit));
+    }
+
+    /// A visit has all its locks: looks at the map and at what is watched, and does the work unless that has changed.
+    fn agree(&mut self, mut visit: Box<Visit>, turn: &Turn) -> Box<Visit> {
+        // Not before the locks are given: by then the move has ended, and home knows the new map.
+        if !visit.slots.iter().all(|&slot| self.slots.owner(slot) == self.index) {
+            visit.agreed = Agreed::SlotMoved;
+            return visit;
+        }
+        visit.now_us = visit.now_us.max(turn.now_us);
+        let now_ms = visit.now_us / 1000;
+        if let Some(client) = visit.watcher {
+            let until_ms = self.watches.unchanged_until_ms(client, &mut self.keyspace, now_ms);
+            visit.watched_until_ms = visit.watched_until_ms.min(until_ms.unwrap_or(0));
+        }
+        if now_ms > visit.watched_until_ms {
+            visit.agreed = Agreed::WatchedChanged;
+            return visit;
+        }
+        self.work(visit, turn)
+    }
+
+    fn keep(&mut self, visit: &Visit, wants: Vec<Want>) {
+        let before = self.held.insert(visit.ticket, Held { wants, agreed_us: visit.now_us });
+        assert!(before.is_none(), "a transaction visits a shard once to hold");
+        self.guard_expiry();
+    }
+
+    fn release(&mut self, ticket: Ticket) {
+        let held = self.held.remove(&ticket).expect("a transaction releases what it holds, once");
+        self.jobs.release(&held.wants);
+        self.guard_expiry();
+    }
+
+    /// What transactions hold must not vanish under them: while there are any, keys are removed by the clock of the oldest
+    /// agreement.
+    fn guard_expiry(&mut self) {
+        let oldest_us = self.held.values().map(|held| held.agreed_us).min();
+        self.keyspace.keep_expired_since(oldest_us.map(|us| us / 1000));
+    }
+
+    /// Runs what has all its locks now, and what may run because of that.
+    pub fn run_waiting(&mut self, turn: &Turn) {
+        while let Some(job) = self.jobs.next_ready() {
+            let Job { wants, matter, .. } = job;
+            match matter {
+                Matter::Visit(visit) => {
+                    let visit = self.agree(visit, turn);
+                    match visit.then == Then::Keep && visit.agreed == Agreed::Yes {
+                        true => self.keep(&visit, wants),
+                        false => self.jobs.release(&wants),
+                    }
+                    self.answers.push_back(Answer::Visited(visit));
+                }
+                Matter::Request { lane, request, map_version } => {
+                    self.run_waited(lane, request, map_version, turn);
+                    self.jobs.release(&wants);
+                    self.jobs.advance(&lane);
+                }
+            }
+        }
+    }
+
+    fn run_waited(&mut self, lane: Lane, parcel: Parcel<u32>, map_version: u32, turn: &Turn) {
+        let (request, sequence) = (parcel.request(0), parcel.entry(0).tag);
+        if self.has_moved(&request, map_version) {
+            return self.answers.push_back(Answer::Moved { lane, sequence, request: parcel });
+        }
+        let mut reply = Out::default();
+        self.execute(&request, turn, &mut reply);
+        self.answers.push_back(Answer::Reply { lane, sequence, reply });
+    }
+
+    /// Does the work of a visit, at its time.
+    fn work(&mut self, mut visit: Box<Visit>, turn: &Turn) -> Box<Visit> {
+        let turn = Turn { now_us: visit.now_us, ..*turn };
+        self.clock_us = self.clock_us.max(visit.now_us);
+        let mut work = std::mem::take(&mut visit.work);
+        for index in 0..work.len() {
+            let kind = std::mem::replace(&mut work.tag_mut(index).kind, TaskKind::Run);
+            let outcome = self.perform(kind, &work.request(index), &turn, &mut visit.replies);
+            visit.outcomes.push(outcome);
+        }
+        visit.work = work;
+        visit.handover = visit.handover.take().map(|handover| self.hand_over(handover));
+        visit
+    }
+
+    fn perform(&mut self, kind: TaskKind, request: &Request, turn: &Turn, replies: &mut Out) -> Outcome {
+        let mark = replies.mark();
+        let steps = match request.command.run {
+            Run::Across(steps) => Some(steps),
+            _ => None,
+        };
+        let mut call = self.call(request, turn, replies);
+        match (kind, steps) {
+            (TaskKind::Check, _) => {
+                Outcome::Checked(request.command.only_if.is_none_or(|check| check(&mut call)))
+            }
+            (TaskKind::Fetch, Some(steps)) => Outcome::Fetched((steps.fetch)(&mut call)),
+            (TaskKind::Store(fetched), Some(steps)) => match (steps.store)(&mut call, fetched) {
+                Ok(stored) => Outcome::Stored(replies.mark(), stored),
+                Err(error) => {
+                    refuse(&error, mark, replies);
+                    Outcome::Stored(replies.mark(), Stored::No)
+                }
+            },
+            (TaskKind::Finish, Some(steps)) => {
+                if let Some(finish) = steps.finish {
+                    finish(&mut call);
+                }
+                Outcome::Finished
+            }
+            _ => {
+                self.execute(request, turn, replies);
+                Outcome::Replied(replies.mark())
+            }
+        }
+    }
+
+    fn hand_over(&mut self, handover: Handover) -> Handover {
+        match handover {
+            Handover::Take { slot, to } => {
+                let databases = 0..self.keyspace.database_count();
+                let tables = databases
+                    .filter_map(|database| Some((database, self.keyspace.take_slot(database, slot)?)))
+                    .collect();
+                self.slots = self.slots.with_owner(slot, to);
+                self.lost_at_version = self.slots.version;
+                Handover::Taken { tables, map: self.slots.clone() }
+            }
+            Handover::Put { tables, map } => {
+                for (database, table) in tables {
+                    self.keyspace.put_slot(database, table);
+                }
+                self.slots = map.own_copy();
+                Handover::Done(map)
+            }
+            other => other,
+        }
+    }
+}
