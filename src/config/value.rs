@@ -237,8 +237,9 @@ fn parse_memory(word: &[u8], min: u64, max: u64) -> Result<Value, ValueError> {
     Ok(Value::Bytes(bytes))
 }
 
-/// Digits, maybe none, and maybe a unit. What does not fit is as much as fits.
+/// Digits, maybe none, and maybe a unit. What does not fit is as much as fits. As in Redis, a NUL ends the word.
 pub(super) fn memory_bytes(word: &[u8]) -> Option<u64> {
+    let word = word.split(|&byte| byte == 0).next().unwrap_or_default();
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let unit: u64 = match word[digits..].to_ascii_lowercase().as_slice() {
         b"" | b"b" => 1,
