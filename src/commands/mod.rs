@@ -27,7 +27,7 @@ mod introspection;
 mod server;
 mod set_options;
 mod string;
-mod transaction;
+pub mod transaction;
 
 pub use call::{Ask, Call, Next, SessionCall, Turn};
 pub use caller::Caller;

@@ -29,6 +29,18 @@ const fn transaction(
     session(name, arity, run, docs).flags(flags).categories(Categories::TRANSACTION).at_once()
 }
 
+/// Whether this is EXEC, to which two rules apply that no other command has: a refusal of it ends the transaction, and
+/// CLIENT PAUSE WRITE stops it when what is queued writes.
+pub fn is_exec(command: &Command) -> bool {
+    command.name == "EXEC"
+}
+
+/// Appends the reply to an EXEC that was refused with `error`, itself an error reply.
+pub fn write_refused_exec(error: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"-EXECABORT Transaction discarded because of: ");
+    out.extend_from_slice(error.strip_prefix(b"-ERR ").unwrap_or(error));
+}
+
 fn multi(_: &mut SessionCall) -> Result<Next, CommandError> {
     Ok(Next::Ask(Ask::Multi))
 }

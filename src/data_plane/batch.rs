@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::commands::{Caller, Command, Next, Run, SessionCall, Turn, resolve};
+use crate::commands::transaction::{is_exec, write_refused_exec};
+use crate::commands::{Caller, Command, Next, Refusal, Run, SessionCall, Turn, resolve};
 use crate::data_plane::connection::{Closing, Connection, Stall, TurnReply};
 use crate::data_plane::core::{Core, Segment};
 use crate::data_plane::inbox::Inbox;
@@ -301,6 +302,14 @@ impl Core {
         if refusal.closes() {
             // As Redis: nothing more is said, not even what was to be.
             return self.shut(planned.connection);
+        }
+        if let Refusal::WrongArity(command) = refusal
+            && is_exec(command)
+        {
+            let refused = std::mem::take(&mut error);
+            write_refused_exec(&refused, &mut error);
+            self.connections.at(planned.connection).session.multi = None;
+            self.unwatch(planned.connection);
         }
         if let Some(multi) = &mut self.connections.at(planned.connection).session.multi {
             multi.is_aborted = true;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::commands::Command;
 use crate::commands::call::Pause;
 use crate::commands::row::Flags;
+use crate::commands::transaction::is_exec;
 use crate::data_plane::connection::Stall;
 use crate::data_plane::core::Core;
 use crate::data_plane::mesh::Question;
@@ -49,8 +50,7 @@ impl Pauses {
             return false;
         };
         let writes = command.is_some_and(|command| {
-            let exec_writes =
-                command.name == "EXEC" && session.multi.as_ref().is_some_and(|multi| multi.writes);
+            let exec_writes = is_exec(command) && session.multi.as_ref().is_some_and(|multi| multi.writes);
             command.flags.has(Flags::WRITE) || exec_writes
         });
         writes || !active.writes_only

@@ -339,6 +339,8 @@ impl Core {
             Way::Remote(owner) if !self.mesh.has_room(owner) => Plan::Crowded,
             Way::Transaction if !is_quiet => Plan::NotQuiet,
             Way::Session if command.is_some_and(|command| command.alone) && !is_quiet => Plan::NotQuiet,
+            // A refusal may be the end of what is queued.
+            Way::Refused if in_multi => Plan::Alone,
             Way::Local | Way::Remote(_) | Way::Refused | Way::Queued if is_plain => Plan::Together,
             _ => Plan::Alone,
         };

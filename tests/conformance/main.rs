@@ -13,6 +13,7 @@ mod mutate;
 mod pair;
 mod samples;
 mod state;
+mod transactions;
 
 use std::collections::BTreeSet;
 
