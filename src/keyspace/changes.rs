@@ -5,28 +5,8 @@
 
 use ahash::AHashMap;
 
+use crate::keyspace::cause::Cause;
 use crate::keyspace::key::Key;
-
-/// Why a key changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    Set,
-    Delete,
-    /// Only the deadline changed.
-    Deadline,
-    Expired,
-    Evicted,
-    /// The key left for, or came from, another database.
-    Move,
-}
-
-impl Cause {
-    /// Whether no command asked for the change.
-    #[inline]
-    pub fn is_spontaneous(self) -> bool {
-        matches!(self, Cause::Expired | Cause::Evicted)
-    }
-}
 
 /// One noted change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

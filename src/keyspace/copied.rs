@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 
-use crate::keyspace::changes::Cause;
+use crate::keyspace::cause::Cause;
 use crate::keyspace::database::{Deadline, Edit, Write};
 use crate::keyspace::entry::Payload;
 use crate::keyspace::key::Key;
 use crate::keyspace::value::ValueRef;
 use crate::keyspace::{EntryRef, Keyspace};
 
-/// A value with everything that RENAME carries along.
+/// A value with everything that COPY and RENAME carry along.
 #[derive(Clone, Debug)]
 pub struct Copied {
     value: CopiedValue,
@@ -17,6 +17,8 @@ pub struct Copied {
     deadline_ms: Option<u64>,
     /// Whether the encoding is `raw` however short the value.
     raw: bool,
+    /// The bits of last use, if they go along as well.
+    recency: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -28,13 +30,13 @@ enum CopiedValue {
 }
 
 impl Copied {
-    fn new(entry: EntryRef<'_>) -> Self {
+    fn new(entry: EntryRef<'_>, recency: Option<u32>) -> Self {
         let value = match entry.value() {
             ValueRef::Int(number) => CopiedValue::Int(number),
             ValueRef::Bytes(bytes) => CopiedValue::Bytes(bytes.into()),
             ValueRef::Large(bytes) => CopiedValue::Large(bytes.clone()),
         };
-        Copied { value, deadline_ms: entry.deadline_ms(), raw: entry.is_raw() }
+        Copied { value, deadline_ms: entry.deadline_ms(), raw: entry.is_raw(), recency }
     }
 
     fn payload(&self) -> Payload<'_> {
@@ -47,16 +49,21 @@ impl Copied {
 }
 
 impl Keyspace {
-    /// A copy of what is stored under a key, which does not count as a use of it.
+    /// A copy of what is stored under a key, for another key that will have a history of its own.
     pub fn copy(&mut self, database: usize, key: &Key<'_>, now_ms: u64) -> Option<Copied> {
-        self.peek(database, key, now_ms).map(Copied::new)
+        self.peek(database, key, now_ms).map(|entry| Copied::new(entry, None))
+    }
+
+    /// What is stored under a key that is about to change its name or place: how often it is used goes along.
+    pub fn lift(&mut self, database: usize, key: &Key<'_>, now_ms: u64) -> Option<Copied> {
+        self.find(database, key, now_ms).map(|entry| Copied::new(entry, Some(entry.recency())))
     }
 
     /// Stores a copy under a key, whatever was there, with the deadline it had.
     pub fn paste(&mut self, database: usize, key: &Key<'_>, copied: &Copied, cause: Cause, now_ms: u64) {
         self.remove_expired(database, key, now_ms);
         let deadline = copied.deadline_ms.map_or(Deadline::Clear, Deadline::At);
-        let recency = self.recency.fresh(now_ms);
+        let recency = copied.recency.unwrap_or_else(|| self.recency.fresh(now_ms));
         let write = Write { payload: copied.payload(), raw: copied.raw, deadline, recency, walk: 0 };
         self.change(database, key, cause, Edit::Write(write));
     }

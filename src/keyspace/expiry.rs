@@ -1,7 +1,7 @@
 //! Removing keys soon after their deadline, in slices, without waiting for a lookup.
 
 use crate::keyspace::Keyspace;
-use crate::keyspace::changes::Cause;
+use crate::keyspace::cause::Cause;
 use crate::keyspace::database::{Database, Edit};
 use crate::keyspace::key::Key;
 use crate::keyspace::table::prefetch;

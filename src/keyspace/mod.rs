@@ -13,6 +13,7 @@
 //! A batch hides the latency of memory by asking for all its keys first: `prefetch_group` for each, then
 //! `prefetch_entry` for each, then the commands.
 
+mod cause;
 mod changes;
 mod copied;
 mod database;
@@ -37,7 +38,8 @@ use entry::Payload;
 use expiry::DueKeys;
 use table::{prefetch, prefetch_entry_lines};
 
-pub use changes::{Cause, Changes, Listening, Note};
+pub use cause::{Cause, Event, EventClass};
+pub use changes::{Changes, Listening, Note};
 pub use copied::Copied;
 pub use database::{Deadline, Tally};
 pub use entry::{DEADLINE_MS_MAX, EntryRef};
@@ -148,7 +150,7 @@ impl Keyspace {
         }
         let before = entry.recency();
         let random = &mut self.random;
-        let recency = self.recency.touched(before, now_ms, || next_random(random));
+        let recency = self.recency.touched(before, now_ms, || (next_random(random) >> 32) as u32);
         if recency != before {
             data.touch(key, spot, recency);
         }
@@ -203,7 +205,8 @@ impl Keyspace {
         now_ms: u64,
     ) -> bool {
         self.remove_expired(database, key, now_ms);
-        self.change(database, key, Cause::Deadline, Edit::Deadline(deadline_ms))
+        let cause = if deadline_ms.is_some() { Cause::Expire } else { Cause::Persist };
+        self.change(database, key, cause, Edit::Deadline(deadline_ms))
     }
 
     /// Removes a key and tells whether it was there.
@@ -220,6 +223,7 @@ impl Keyspace {
         database: usize,
         key: &Key<'_>,
         length: usize,
+        cause: Cause,
         now_ms: u64,
         mut edit: impl FnMut(&mut [u8]),
     ) {
@@ -227,11 +231,11 @@ impl Keyspace {
         let former = self.databases[database].as_ref().and_then(|data| data.find(key)).map(EntryRef::value);
         match former {
             Some(ValueRef::Bytes(bytes)) if bytes.len() == length => {
-                self.change(database, key, Cause::Set, Edit::Bytes(&mut edit));
+                self.change(database, key, cause, Edit::Bytes(&mut edit));
                 return;
             }
             Some(ValueRef::Large(_)) if length >= LARGE_BYTES_MIN => {
-                return self.edit_large(database, key, length, now_ms, edit);
+                return self.edit_large(database, key, length, cause, now_ms, edit);
             }
             _ => {}
         }
@@ -246,9 +250,9 @@ impl Keyspace {
         bytes.resize(length, 0);
         edit(&mut bytes);
         if length >= LARGE_BYTES_MIN {
-            self.set(database, key, Value::Large(bytes.into()), Deadline::Keep, Cause::Set, now_ms);
+            self.set(database, key, Value::Large(bytes.into()), Deadline::Keep, cause, now_ms);
         } else {
-            self.set(database, key, Value::Raw(&bytes), Deadline::Keep, Cause::Set, now_ms);
+            self.set(database, key, Value::Raw(&bytes), Deadline::Keep, cause, now_ms);
             self.scratch = bytes;
         }
     }
@@ -258,6 +262,7 @@ impl Keyspace {
         database: usize,
         key: &Key<'_>,
         length: usize,
+        cause: Cause,
         now_ms: u64,
         mut edit: impl FnMut(&mut [u8]),
     ) {
@@ -267,7 +272,7 @@ impl Keyspace {
         let mut bytes = former.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
         bytes.resize(length, 0);
         edit(&mut bytes);
-        self.set(database, key, Value::Large(bytes.freeze()), Deadline::Keep, Cause::Set, now_ms);
+        self.set(database, key, Value::Large(bytes.freeze()), Deadline::Keep, cause, now_ms);
     }
 
     /// How many keys a database has, expired ones included until they are removed.
@@ -360,10 +365,10 @@ fn payload_of(value: Value<'_>) -> Payload<'_> {
     }
 }
 
-/// A step of xorshift, for the odds of a frequency counter.
-fn next_random(state: &mut u64) -> u32 {
+/// A step of xorshift, for the odds of a frequency counter and for keys by chance.
+fn next_random(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;
-    (*state >> 32) as u32
+    *state
 }

@@ -1,6 +1,6 @@
 //! Keys that change their place: a slot that goes to another shard, a key or a whole database that changes its number.
 
-use crate::keyspace::changes::Cause;
+use crate::keyspace::cause::Cause;
 use crate::keyspace::database::{Database, Edit, RUN_COUNT, RUN_SLOTS, Tally};
 use crate::keyspace::entry::slab::Slabs;
 use crate::keyspace::key::Key;
@@ -78,11 +78,12 @@ impl Keyspace {
         if self.peek(to, key, now_ms).is_some() {
             return false;
         }
-        let Some(copied) = self.copy(from, key, now_ms) else {
+        let Some(copied) = self.lift(from, key, now_ms) else {
             return false;
         };
-        self.paste(to, key, &copied, Cause::Move, now_ms);
-        self.change(from, key, Cause::Move, Edit::Remove)
+        self.change(from, key, Cause::MoveFrom, Edit::Remove);
+        self.paste(to, key, &copied, Cause::MoveTo, now_ms);
+        true
     }
 }
 

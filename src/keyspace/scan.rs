@@ -13,7 +13,7 @@ use crate::keyspace::entry::EntryRef;
 use crate::keyspace::key::Key;
 use crate::keyspace::table::SlotTable;
 use crate::keyspace::table::segment::CELL_COUNT_MAX;
-use crate::keyspace::{Keyspace, SLOT_COUNT};
+use crate::keyspace::{Keyspace, SLOT_COUNT, next_random};
 
 const PLACE_BITS: u32 = 39;
 const HASH_SHIFT: u32 = u64::BITS - PLACE_BITS;
@@ -33,22 +33,24 @@ pub fn slot_cursor(slot: u16) -> u64 {
 }
 
 impl Keyspace {
-    /// Visits keys from `cursor` on, until it has seen about `count`, and gives the cursor to go on with: 0 at the end. Expired
-    /// keys are passed over.
+    /// Visits keys from `cursor` on, until it has seen about `count`, and gives the cursor to go on with: 0 at the end.
+    /// Expired keys are passed over. Goes no further than to `end_slot`, where other key spaces have the keys.
     pub fn scan(
         &self,
         database: usize,
         cursor: u64,
+        end_slot: usize,
         count: usize,
         now_ms: u64,
         mut visit: impl FnMut(EntryRef<'_>),
     ) -> u64 {
+        let end = if end_slot < SLOT_COUNT { slot_cursor(end_slot as u16) } else { 0 };
         let Some(data) = &self.databases[database] else {
-            return 0;
+            return end;
         };
-        let mut at = Some(cursor).filter(|&cursor| cursor_slot(cursor) < SLOT_COUNT as u64);
+        let mut at = Some(cursor);
         let (mut seen, mut groups) = (0, 0);
-        while let Some(cursor) = at {
+        while let Some(cursor) = at.filter(|&cursor| cursor_slot(cursor) < end_slot as u64) {
             let slot = cursor_slot(cursor) as usize;
             let table = &data.tables[slot];
             if table.is_empty() {
@@ -72,7 +74,7 @@ impl Keyspace {
                 None => data.filled_slot_after(slot).map(slot_cursor),
             };
         }
-        0
+        end
     }
 
     /// How many keys a slot has, expired ones included until they are removed.
@@ -96,17 +98,12 @@ impl Keyspace {
     }
 
     /// A key by chance, each as likely as the others, or none if there is none. Expired keys that it meets are removed.
-    pub fn random_key(
-        &mut self,
-        database: usize,
-        now_ms: u64,
-        mut random: impl FnMut() -> u64,
-    ) -> Option<EntryRef<'_>> {
+    pub fn random_key(&mut self, database: usize, now_ms: u64) -> Option<EntryRef<'_>> {
         let mut name = Vec::new();
         let mut tries_left = CHANCE_TRIES;
         loop {
             let data = self.databases[database].as_ref().filter(|data| data.tally.key_count > 0)?;
-            let (slot, entry) = data.entry_by_chance(&mut random);
+            let (slot, entry) = data.entry_by_chance(&mut || next_random(&mut self.random));
             name.clear();
             name.extend_from_slice(entry.key());
             let live = !entry.is_expired(now_ms);

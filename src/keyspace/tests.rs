@@ -90,7 +90,7 @@ fn a_large_buffer_is_stored_and_read_without_a_copy() {
     assert_eq!(stored.as_ptr(), address);
     let pin = stored.clone();
 
-    keyspace.edit_bytes(0, &key, 20_000, NOW, |bytes| bytes[0] = 9);
+    keyspace.edit_bytes(0, &key, 20_000, Cause::Set, NOW, |bytes| bytes[0] = 9);
     assert_eq!(pin[0], 7, "a pinned buffer never changes");
     let Some(ValueRef::Large(stored)) = keyspace.find(0, &key, NOW).map(EntryRef::value) else {
         panic!("the value is still large");
@@ -98,7 +98,7 @@ fn a_large_buffer_is_stored_and_read_without_a_copy() {
     let address = stored.as_ptr();
     assert_eq!(stored[0], 9);
 
-    keyspace.edit_bytes(0, &key, 20_000, NOW, |bytes| bytes[1] = 9);
+    keyspace.edit_bytes(0, &key, 20_000, Cause::Set, NOW, |bytes| bytes[1] = 9);
     let Some(ValueRef::Large(stored)) = keyspace.find(0, &key, NOW).map(EntryRef::value) else {
         panic!("the value is still large");
     };
@@ -264,7 +264,7 @@ fn a_scan_sees_what_is_there_throughout_while_tables_change() {
         let mut seen = std::collections::BTreeSet::new();
         let (mut cursor, mut calls) = (0, 0);
         loop {
-            cursor = keyspace.scan(0, cursor, 50, NOW, |entry| {
+            cursor = keyspace.scan(0, cursor, SLOT_COUNT, 50, NOW, |entry| {
                 seen.insert(entry.key().to_vec());
             });
             // Grow fast, then shrink fast, so that segments split, shrink and collapse under the cursor.
@@ -322,13 +322,9 @@ fn random_keys_are_spread_evenly() {
         let key = hasher.key(name.as_bytes(), slot);
         keyspace.set(0, &key, Value::Int(1), Deadline::Clear, Cause::Set, NOW);
     }
-    let mut state = 1u64;
     let mut counts = vec![0u32; 1000];
     for _ in 0..100_000 {
-        let entry = keyspace.random_key(0, NOW, || {
-            state = state.wrapping_mul(0xd129_42f2_fb36_2a2d).wrapping_add(0x9e37_79b9_7f4a_7c15);
-            state
-        });
+        let entry = keyspace.random_key(0, NOW);
         let name = String::from_utf8(entry.expect("there are keys").key().to_vec());
         counts[name.expect("names are digits").parse::<usize>().expect("names are digits")] += 1;
     }

@@ -21,6 +21,20 @@ pub enum Kind {
     Stream = 5,
 }
 
+impl Kind {
+    /// The name that TYPE gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::String => "string",
+            Kind::List => "list",
+            Kind::Hash => "hash",
+            Kind::Set => "set",
+            Kind::Zset => "zset",
+            Kind::Stream => "stream",
+        }
+    }
+}
+
 /// A string to store.
 #[derive(Clone, Debug)]
 pub enum Value<'a> {
@@ -44,6 +58,19 @@ pub enum ValueRef<'a> {
 }
 
 impl ValueRef<'_> {
+    /// How many bytes the string has; integers count as decimal.
+    pub fn len(self) -> usize {
+        match self {
+            ValueRef::Int(number) => decimal_bytes(number),
+            ValueRef::Bytes(bytes) => bytes.len(),
+            ValueRef::Large(bytes) => bytes.len(),
+        }
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
     /// The string as owned bytes; integers become decimal.
     pub fn to_vec(self) -> Vec<u8> {
         match self {
@@ -72,6 +99,12 @@ impl Encoding {
     }
 }
 
+/// The length of the decimal form of a number.
+fn decimal_bytes(number: i64) -> usize {
+    let digits = number.unsigned_abs().checked_ilog10().map_or(1, |power| power + 1) as usize;
+    digits + usize::from(number < 0)
+}
+
 /// The integer whose decimal form is exactly `bytes`: no sign but a leading minus, no leading zero, no space.
 #[inline]
 pub fn exact_integer(bytes: &[u8]) -> Option<i64> {
@@ -98,12 +131,13 @@ pub fn exact_integer(bytes: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::exact_integer;
+    use super::{decimal_bytes, exact_integer};
 
     #[test]
     fn only_exact_decimal_forms_are_integers() {
         for number in [0, 1, -1, 10, -10, 99, i64::MAX, i64::MIN, i64::MAX - 1, i64::MIN + 1] {
             assert_eq!(exact_integer(number.to_string().as_bytes()), Some(number));
+            assert_eq!(decimal_bytes(number), number.to_string().len());
         }
         for text in [
             "",

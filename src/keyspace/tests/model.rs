@@ -190,12 +190,7 @@ impl Check {
     }
 
     fn random_key(&mut self, database: usize) {
-        let mut state = self.below(u64::MAX);
-        let found = self.keyspace.random_key(database, self.now_ms, || {
-            state = state.wrapping_mul(0xd129_42f2_fb36_2a2d).wrapping_add(0x9e37_79b9_7f4a_7c15);
-            state
-        });
-        match found {
+        match self.keyspace.random_key(database, self.now_ms) {
             Some(entry) => assert!(self.maps[database][entry.key()].is_live(self.now_ms)),
             None => assert!(self.maps[database].values().all(|stored| !stored.is_live(self.now_ms))),
         }
@@ -206,7 +201,7 @@ impl Check {
         let mut seen = BTreeMap::new();
         let mut cursor = 0;
         loop {
-            cursor = self.keyspace.scan(database, cursor, count, self.now_ms, |entry| {
+            cursor = self.keyspace.scan(database, cursor, SLOT_COUNT, count, self.now_ms, |entry| {
                 seen.insert(entry.key().to_vec(), entry.value().to_vec());
             });
             assert!(cursor < 1 << 53);
@@ -250,7 +245,8 @@ impl Check {
         let stored = self.maps[database].entry(key.bytes.to_vec());
         let stored = stored.or_insert(Stored { value: Vec::new(), deadline_ms: None }).clone();
         let grown = stored.value.len() + self.below(3) as usize * 5 + 1;
-        self.keyspace.edit_bytes(database, key, grown, self.now_ms, |bytes| bytes[grown - 1] = b'!');
+        self.keyspace
+            .edit_bytes(database, key, grown, Cause::Append, self.now_ms, |bytes| bytes[grown - 1] = b'!');
         let changed = self.maps[database].get_mut(key.bytes).expect("it was just put there");
         changed.value.resize(grown, 0);
         changed.value[grown - 1] = b'!';
