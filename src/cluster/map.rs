@@ -37,6 +37,13 @@ impl SlotMap {
     pub fn owner(&self, slot: u16) -> u16 {
         self.owners[slot as usize]
     }
+
+    /// The first slot behind `slot` that another shard owns; `SLOT_COUNT` if there is none.
+    pub fn next_foreign(&self, slot: u16) -> usize {
+        let slot = usize::from(slot);
+        let is_foreign = |owner: &u16| *owner != self.owners[slot];
+        self.owners[slot..].iter().position(is_foreign).map_or(SLOT_COUNT, |distance| slot + distance)
+    }
 }
 
 #[cfg(test)]
@@ -52,6 +59,7 @@ mod tests {
                 counts[map.owner(slot) as usize] += 1;
             }
             let (least, most) = (counts.iter().min().copied(), counts.iter().max().copied());
+            assert_eq!(map.next_foreign(0), counts[0], "{shards} shards");
             assert!(most.zip(least).is_some_and(|(most, least)| most - least <= 1), "{shards} shards");
         }
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::cluster::slot_of;
+use crate::cluster::{SlotMap, slot_of};
 use crate::commands::caller::Caller;
 use crate::keyspace::{EntryRef, Key, Keyspace};
 use crate::protocol::{Args, Reply};
@@ -14,6 +14,8 @@ pub struct Turn {
     pub now_us: u64,
     /// Databases that may be selected.
     pub databases: u8,
+    /// The longest string that a command may make.
+    pub string_bytes_max: u64,
     pub process: Process,
 }
 
@@ -39,6 +41,8 @@ pub struct Call<'a> {
     /// Whether reading leaves the key's idle time alone (CLIENT NO-TOUCH).
     pub no_touch: bool,
     pub keyspace: &'a mut Keyspace,
+    /// Which shard owns which slot.
+    pub slots: &'a SlotMap,
     pub lookups: &'a mut Lookups,
     pub reply: Reply<'a>,
     pub turn: &'a Turn,
@@ -81,7 +85,15 @@ impl<'a> Call<'a> {
         (entry, &mut self.reply)
     }
 
-    /// The same for a command that writes: not counted among the hits and misses.
+    /// The same without being a use of the key.
+    #[inline]
+    pub fn peek(&mut self) -> (Option<EntryRef<'_>>, &mut Reply<'a>) {
+        let entry = self.keyspace.peek(self.database.into(), &self.key, self.turn.now_ms());
+        self.lookups.count(entry.is_some());
+        (entry, &mut self.reply)
+    }
+
+    /// The same as `read` for a command that writes: not counted among the hits and misses.
     #[inline]
     pub fn find(&mut self) -> (Option<EntryRef<'_>>, &mut Reply<'a>) {
         let (database, now_ms) = (self.database.into(), self.turn.now_ms());

@@ -5,9 +5,9 @@ use crate::commands::client;
 use crate::commands::docs::{client as client_docs, connection as docs};
 use crate::commands::error::CommandError;
 use crate::commands::hello::hello;
+use crate::commands::numbers;
 use crate::commands::row::{Categories, Command, Flags, container, session};
 use crate::protocol::Resp;
-use crate::protocol::request::integer;
 
 /// Answered at any time: while data is loaded, by a stale replica.
 const ANY_TIME: Flags = Flags::LOADING.and(Flags::STALE);
@@ -47,12 +47,8 @@ fn echo(call: &mut SessionCall) -> Result<Next, CommandError> {
 }
 
 fn select(call: &mut SessionCall) -> Result<Next, CommandError> {
-    let index = integer(call.args.at(1)).ok_or(CommandError::NotInteger)?;
-    let index = i32::try_from(index).map_err(|_| CommandError::NotInt)?;
-    match u8::try_from(index) {
-        Ok(database) if database < call.turn.databases => call.caller.database = database,
-        _ => return Err(CommandError::DatabaseOutOfRange),
-    }
+    let index = numbers::int(call.args.at(1))?;
+    call.caller.database = numbers::database(index, call.turn)?;
     call.reply.ok();
     Ok(Next::Done)
 }

@@ -1,6 +1,6 @@
 //! The reply to COMMAND INFO for one row.
 
-use crate::commands::row::{Command, Keys};
+use crate::commands::row::{Access, Command, Keys};
 use crate::protocol::Reply;
 
 /// Replies with the names of rows.
@@ -59,14 +59,29 @@ fn key_specifications(row: &Command, reply: &mut Reply) {
         Keys::PairsFrom(index) => (index, -1, 2),
         Keys::Between(first, last) => (first, i64::from(last - first), 1),
     };
-    reply.set(1);
+    match row.access_behind {
+        None => {
+            reply.set(1);
+            key_specification(row, row.access, (first, last, step), reply);
+        }
+        Some(behind) => {
+            reply.set(2);
+            key_specification(row, row.access, (first, 0, 1), reply);
+            let last = if last < 0 { last } else { last - 1 };
+            key_specification(row, behind, (first + 1, last, step), reply);
+        }
+    }
+}
+
+/// Replies with what is done to the keys from `first` to `last`, which is relative to it, or to the end if negative.
+fn key_specification(row: &Command, access: Access, (first, last, step): (u8, i64, i64), reply: &mut Reply) {
     reply.map(3 + row.docs.key_notes.iter().len());
     if let Some(notes) = row.docs.key_notes {
         reply.bulk(b"notes");
         reply.bulk(notes.as_bytes());
     }
     reply.bulk(b"flags");
-    words(row.access.names(), "", reply);
+    words(access.names(), "", reply);
     search("begin_search", "index", &[("index", first.into())], reply);
     search("find_keys", "range", &[("lastkey", last), ("keystep", step), ("limit", 0)], reply);
 }

@@ -11,6 +11,9 @@ pub enum CommandError {
     /// An integer, but not one of 32 bits.
     NotInt,
     WrongType,
+    NoSuchKey,
+    /// Longer than `proto-max-bulk-len`.
+    StringTooLong,
     /// The command's lower-case name: `container|subcommand` for a subcommand.
     WrongArity(&'static str),
     InvalidExpireTime(&'static str),
@@ -39,6 +42,10 @@ impl CommandError {
             Self::WrongType => {
                 out.extend_from_slice(b"WRONGTYPE Operation against a key holding the wrong kind of value");
             }
+            Self::StringTooLong => {
+                out.extend_from_slice(b"ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+            }
+            Self::NoSuchKey => out.extend_from_slice(b"ERR no such key"),
             Self::WrongArity(name) => {
                 write_quoting("ERR wrong number of arguments for '", name, "' command", out);
             }

@@ -11,7 +11,17 @@ pub const COMMANDS: &[Command] = &[
         .split(Merge::Sum)
         .categories(Categories::KEYSPACE)
         .access(Access::REMOVE.and(Access::DELETE)),
+    write("UNLINK", -2, AllFrom(1), del, &docs::UNLINK)
+        .split(Merge::Sum)
+        .flags(Flags::FAST)
+        .categories(Categories::KEYSPACE)
+        .access(Access::REMOVE.and(Access::DELETE)),
     read("EXISTS", -2, AllFrom(1), exists, &docs::EXISTS)
+        .split(Merge::Sum)
+        .flags(Flags::FAST)
+        .categories(Categories::KEYSPACE)
+        .access(Access::READ_ONLY),
+    read("TOUCH", -2, AllFrom(1), touch, &docs::TOUCH)
         .split(Merge::Sum)
         .flags(Flags::FAST)
         .categories(Categories::KEYSPACE)
@@ -20,27 +30,26 @@ pub const COMMANDS: &[Command] = &[
 
 fn del(call: &mut Call) -> Result<(), CommandError> {
     let now_ms = call.turn.now_ms();
-    let removed = (1..call.args.len())
-        .filter(|&index| {
-            let key = call.key_at(index);
-            call.keyspace.remove(call.database.into(), &key, Cause::Delete, now_ms)
-        })
-        .count();
-    call.reply.integer(removed as i64);
-    Ok(())
+    reply_with_count(call, |call| {
+        call.keyspace.remove(call.database.into(), &call.key, Cause::Delete, now_ms)
+    })
 }
 
 /// Counts a key as often as it is named. Redis does not take this for a use of the key.
 fn exists(call: &mut Call) -> Result<(), CommandError> {
-    let now_ms = call.turn.now_ms();
-    let found = (1..call.args.len())
-        .filter(|&index| {
-            let key = call.key_at(index);
-            let is_there = call.keyspace.peek(call.database.into(), &key, now_ms).is_some();
-            call.lookups.count(is_there);
-            is_there
-        })
-        .count();
-    call.reply.integer(found as i64);
+    reply_with_count(call, |call| call.peek().0.is_some())
+}
+
+/// A use of the keys, also for a client that said NO-TOUCH.
+fn touch(call: &mut Call) -> Result<(), CommandError> {
+    call.no_touch = false;
+    reply_with_count(call, |call| call.read().0.is_some())
+}
+
+/// Replies with the number of keys for which `counts` is true.
+fn reply_with_count(call: &mut Call, mut counts: impl FnMut(&mut Call) -> bool) -> Result<(), CommandError> {
+    let mut count = 0;
+    call.each_key(1, |call, _| count += i64::from(counts(call)));
+    call.reply.integer(count);
     Ok(())
 }

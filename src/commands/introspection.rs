@@ -127,13 +127,13 @@ fn keys_and_flags(call: &mut SessionCall) -> Result<Next, CommandError> {
     let request = call.args.tail(2);
     let command = command_with_keys(&request)?;
     let indices = command.key_indices(request.len());
-    let access = command.access_of(&request).names();
     call.reply.array(indices.len());
     for index in indices {
+        let access = command.access_of(&request, index).names();
         call.reply.array(2);
         call.reply.bulk(request.at(index));
         call.reply.set(access.clone().count());
-        access.clone().for_each(|name| call.reply.simple(name));
+        access.for_each(|name| call.reply.simple(name));
     }
     Ok(Next::Done)
 }

@@ -20,14 +20,18 @@ mod connection;
 mod describe;
 mod docs;
 mod document;
+mod each_key;
 mod generic;
 mod hello;
 mod help;
 mod introspection;
+mod numbers;
+mod rename;
 mod server;
 mod set_options;
 mod string;
 pub mod transaction;
+mod walk;
 
 pub use call::{Ask, Call, Next, SessionCall, Turn};
 pub use caller::Caller;

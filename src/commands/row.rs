@@ -20,6 +20,8 @@ pub struct Command {
     pub keys: Keys,
     /// What the command does to its keys, for COMMAND, ACL and tracking.
     pub access: Access,
+    /// What it does to the keys behind the first, if that is something else.
+    pub access_behind: Option<Access>,
     /// For a command whose access depends on its arguments.
     pub access_by_arguments: Option<fn(&Args) -> Access>,
     pub spread: Spread,
@@ -158,6 +160,7 @@ const fn row(name: &'static str, arity: i16, run: Run, docs: &'static Docs) -> C
         flags: Flags::NONE,
         keys: Keys::None,
         access: Access::NONE,
+        access_behind: None,
         access_by_arguments: None,
         spread: Spread::Owner,
         only_if: None,
@@ -182,6 +185,11 @@ impl Command {
 
     pub const fn access(self, access: Access) -> Self {
         Command { access, ..self }
+    }
+
+    /// The access to the keys behind the first.
+    pub const fn access_behind(self, access: Access) -> Self {
+        Command { access_behind: Some(access), ..self }
     }
 
     /// The access to the keys when it depends on the arguments.
@@ -269,9 +277,14 @@ impl Command {
         }
     }
 
-    /// What a request does to its keys.
-    pub fn access_of(&self, args: &Args) -> Access {
-        self.access_by_arguments.map_or(self.access, |access| access(args))
+    /// What a request does to the key at an index.
+    pub fn access_of(&self, args: &Args, index: usize) -> Access {
+        let is_first = self.key_indices(args.len()).next() == Some(index);
+        match (self.access_by_arguments, self.access_behind) {
+            (Some(access), _) => access(args),
+            (None, Some(access)) if !is_first => access,
+            _ => self.access,
+        }
     }
 
     #[inline]

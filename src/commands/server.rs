@@ -1,12 +1,14 @@
 //! Commands on the whole server.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use crate::commands::call::{Ask, Call, Next, SessionCall, Shutdown};
 use crate::commands::docs::server as docs;
 use crate::commands::error::CommandError;
-use crate::commands::help;
 use crate::commands::row::{Categories, Command, Docs, Flags, Keys, Merge, container, read, session, write};
+use crate::commands::{help, numbers};
 use crate::protocol::Args;
 
 const ANY_TIME: Flags = Flags::LOADING.and(Flags::STALE);
@@ -20,6 +22,13 @@ pub const COMMANDS: &[Command] = &[
         .categories(Categories::KEYSPACE),
     write("FLUSHALL", -1, Keys::None, flushall, &docs::FLUSHALL)
         .every(Merge::Same)
+        .categories(Categories::KEYSPACE.and(Categories::DANGEROUS)),
+    write("FLUSHDB", -1, Keys::None, flushdb, &docs::FLUSHDB)
+        .every(Merge::Same)
+        .categories(Categories::KEYSPACE.and(Categories::DANGEROUS)),
+    write("SWAPDB", 3, Keys::None, swapdb, &docs::SWAPDB)
+        .every(Merge::Same)
+        .flags(Flags::FAST)
         .categories(Categories::KEYSPACE.and(Categories::DANGEROUS)),
     session("INFO", -1, info, &docs::INFO).flags(ANY_TIME).categories(Categories::DANGEROUS),
     session("SHUTDOWN", -1, shutdown, &docs::SHUTDOWN)
@@ -50,17 +59,37 @@ fn dbsize(call: &mut Call) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Memory is freed later in either mode, and no mode makes the caller wait for it.
 fn flushall(call: &mut Call) -> Result<(), CommandError> {
+    flush(call, 0..call.turn.databases)
+}
+
+fn flushdb(call: &mut Call) -> Result<(), CommandError> {
+    flush(call, call.database..call.database + 1)
+}
+
+/// Memory is freed later in either mode, and no mode makes the caller wait for it.
+fn flush(call: &mut Call, databases: Range<u8>) -> Result<(), CommandError> {
     let is_mode = |word: &[u8]| word.eq_ignore_ascii_case(b"ASYNC") || word.eq_ignore_ascii_case(b"SYNC");
     match call.args.len() {
         1 => {}
         2 if is_mode(call.args.at(1)) => {}
         _ => return Err(CommandError::Syntax),
     }
-    for database in 0..call.turn.databases {
+    for database in databases {
         call.keyspace.flush(database.into());
     }
+    call.reply.ok();
+    Ok(())
+}
+
+/// Clients keep the number they selected, and find the keys of the other database there.
+fn swapdb(call: &mut Call) -> Result<(), CommandError> {
+    let first =
+        numbers::int(call.args.at(1)).map_err(|_| CommandError::Text("ERR invalid first DB index"))?;
+    let second =
+        numbers::int(call.args.at(2)).map_err(|_| CommandError::Text("ERR invalid second DB index"))?;
+    let (first, second) = (numbers::database(first, call.turn)?, numbers::database(second, call.turn)?);
+    call.keyspace.swap_databases(first.into(), second.into());
     call.reply.ok();
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! All rows, and the search by name: a hash table built at compile time.
 
 use crate::commands::row::Command;
-use crate::commands::{connection, generic, introspection, server, string, transaction};
+use crate::commands::{connection, generic, introspection, rename, server, string, transaction, walk};
 
 const FAMILIES: &[&[Command]] = &[
     string::COMMANDS,
     generic::COMMANDS,
     transaction::COMMANDS,
+    rename::COMMANDS,
+    walk::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     introspection::COMMANDS,

@@ -4,6 +4,7 @@ mod client;
 mod executor;
 mod grammar;
 mod introspection;
+mod keys;
 mod page;
 mod strings;
 

@@ -159,6 +159,7 @@ impl Core {
         match &mut question.subject {
             Subject::Settings(settings) => {
                 self.settings = settings.clone();
+                self.turn.string_bytes_max = settings.bulk_bytes_max;
                 question.answer.extend_from_slice(b"+OK\r\n");
             }
             Subject::ResetCounters => {

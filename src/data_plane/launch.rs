@@ -97,6 +97,7 @@ pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Resu
             turn: Turn {
                 now_us: now_us(),
                 databases: databases as u8,
+                string_bytes_max: settings.bulk_bytes_max,
                 process: Process { started_at_us: bridge.started_at_us, shards: slots.shards },
             },
         };

@@ -32,7 +32,12 @@ fn two_cores() -> (Arc<Bridge>, Vec<Core>) {
             mesh,
             bridge: bridge.clone(),
             hasher: hasher.clone(),
-            turn: Turn { now_us: 0, databases: 1, process: Process { started_at_us: 0, shards: 2 } },
+            turn: Turn {
+                now_us: 0,
+                databases: 1,
+                string_bytes_max: 512 << 20,
+                process: Process { started_at_us: 0, shards: 2 },
+            },
         })
         .expect("a ring")
     });

@@ -143,6 +143,7 @@ impl Shard {
             database: request.database,
             no_touch: request.no_touch,
             keyspace: &mut self.keyspace,
+            slots: &self.slots,
             lookups: &mut self.lookups,
             reply: Reply::new(out, request.resp),
             turn,

@@ -29,6 +29,7 @@ fn check(shard: &mut Shard, line: &str, expected: &str) {
     let turn = Turn {
         now_us: 1_700_000_000_000_000,
         databases: 16,
+        string_bytes_max: 512 << 20,
         process: Process { started_at_us: 0, shards: 1 },
     };
     let mut out = Out { bytes: b"before ".to_vec(), shared: Vec::new() };

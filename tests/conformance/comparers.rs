@@ -15,6 +15,12 @@ pub enum Comparer {
     ClientLines { ours: &'static [&'static str] },
     /// The number.
     AnyInteger,
+    /// The order of elements.
+    Unordered,
+    /// Which text it is: one of the keys by chance.
+    AnyText,
+    /// The cursor and what was found up to there: state.rs compares whole walks.
+    Scan,
     /// Rows that only one of the two has, and the order of rows.
     CommandInfo,
     /// The same, and summaries.
@@ -34,7 +40,19 @@ const IN_TRANSACTIONS: &str = "what it replies depends on what is queued: tests/
 pub const COMPARERS: &[(&str, Comparer)] = &[
     ("GET", Exact),
     ("SET", Exact),
+    ("MGET", Exact),
+    ("MSET", Exact),
+    ("MSETNX", Exact),
+    ("APPEND", Exact),
     ("DEL", Exact),
+    ("UNLINK", Exact),
+    ("TOUCH", Exact),
+    ("RENAME", Exact),
+    ("RENAMENX", Exact),
+    ("COPY", Exact),
+    ("KEYS", Unordered),
+    ("SCAN", Scan),
+    ("RANDOMKEY", AnyText),
     ("EXISTS", Exact),
     ("MULTI", Skip(IN_TRANSACTIONS)),
     ("EXEC", Skip(IN_TRANSACTIONS)),
@@ -46,6 +64,8 @@ pub const COMPARERS: &[(&str, Comparer)] = &[
     ("CLIENT|UNBLOCK", Exact),
     ("DBSIZE", Exact),
     ("FLUSHALL", Exact),
+    ("FLUSHDB", Exact),
+    ("SWAPDB", Exact),
     ("SHUTDOWN", Skip("ends the server: tests/server/stopping.rs")),
     ("INFO", Info { ours: &["basalt_version", "shards"] }),
     ("CONFIG|GET", Configuration { differing: DIFFERENT_FLAGS, ours: OWN_FLAGS }),
@@ -87,6 +107,9 @@ const OWN_FLAGS: &[&str] = &["shards", "cpus", "loopback-congestion", "log-forma
 
 /// Fields of CLIENT LIST that Redis 7.0 does not have.
 const OWN_CLIENT_FIELDS: &[&str] = &["shard", "lib-name", "lib-ver"];
+
+/// Rows whose requests do not yet find their way to several shards.
+pub const ONE_SHARD: &[&str] = &["MSET", "MSETNX", "RENAME", "RENAMENX", "COPY", "SCAN"];
 
 pub fn comparer_of(path: &str) -> Option<Comparer> {
     COMPARERS.iter().find(|(name, _)| *name == path).map(|(_, comparer)| *comparer)

@@ -69,8 +69,17 @@ const TIMES: &[&[u8]] = &[
     b"",
 ];
 
+const DATABASE_INDICES: &[&[u8]] =
+    &[b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"x", b"4294967296", b"9223372036854775808"];
+
 /// Values for arguments by name, where any string would nearly always be refused.
 const BY_NAME: &[(&str, &[&[u8]])] = &[
+    ("index1", DATABASE_INDICES),
+    ("index2", DATABASE_INDICES),
+    ("destination-db", DATABASE_INDICES),
+    ("cursor", &[b"0", b"0", b"0", b"00", b"", b"-1", b"x", b" 0", b"+0", b"18446744073709551616"]),
+    ("count", &[b"1", b"2", b"3", b"10", b"1000", b"0", b"-1", b"x"]),
+    ("type", &[b"string", b"STRING", b"list", b"nosuch", b""]),
     ("index", &[b"0", b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"x", b"4294967296"]),
     ("seconds", TTLS),
     ("milliseconds", TTLS),
@@ -149,6 +158,9 @@ const SETTING_GLOBS: &[&[u8]] = &[
     b"appendfsync",
 ];
 
+pub const KEY_GLOBS: &[&[u8]] =
+    &[b"*", b"key:*", b"*[12]", b"{*}?", b"?*", b"a key", b"", b"nosuch", b"\\{*", b"*:[^1]", b"\x00*"];
+
 /// A value for an argument: one that fits mostly.
 pub fn value(path: &str, argument: &Argument, random: &mut Random) -> Vec<u8> {
     match (path, argument.name) {
@@ -156,6 +168,7 @@ pub fn value(path: &str, argument: &Argument, random: &mut Random) -> Vec<u8> {
         ("CONFIG|SET", "value") => return random.pick(SETTING_VALUES).to_vec(),
         ("CONFIG|GET", _) => return random.pick(SETTING_GLOBS).to_vec(),
         ("COMMAND|INFO" | "COMMAND|DOCS", _) => return command_name(random),
+        ("KEYS" | "SCAN", "pattern") => return random.pick(KEY_GLOBS).to_vec(),
         _ => {}
     }
     if let Some((_, choices)) = BY_NAME.iter().find(|(name, _)| *name == argument.name) {

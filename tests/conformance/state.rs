@@ -1,10 +1,12 @@
 //! All keys of both servers, compared.
 
-use super::common::{Client, Server};
+use std::collections::BTreeSet;
+
+use super::common::{Client, Server, Value};
 use super::samples::{DATABASES, KEYS};
 
-/// The keys that differ, and how.
-pub fn compare(basalt: &Server, redis: &Server) -> Result<(), (Vec<Vec<u8>>, String)> {
+/// The keys that differ, and how. Whole walks of SCAN with each of these options are compared as well.
+pub fn compare(basalt: &Server, redis: &Server, walks: &[&str]) -> Result<(), (Vec<Vec<u8>>, String)> {
     let (mut ours, mut theirs) = (basalt.client(), redis.client());
     for database in DATABASES {
         for client in [&mut ours, &mut theirs] {
@@ -17,11 +19,36 @@ pub fn compare(basalt: &Server, redis: &Server) -> Result<(), (Vec<Vec<u8>>, Str
                 return Err((vec![key.to_vec()], text));
             }
         }
+        for options in walks {
+            let (our, their) = (walk(&mut ours, options), walk(&mut theirs, options));
+            if our != their {
+                let text = format!("SCAN {options} of {database}\n  ours:  {our:?}\n  redis: {their:?}");
+                return Err((Vec::new(), text));
+            }
+        }
     }
     let (our, their) = (key_counts(&mut ours), key_counts(&mut theirs));
     match our == their {
         true => Ok(()),
         false => Err((Vec::new(), format!("keys and deadlines\n  ours:  {our:?}\n  redis: {their:?}"))),
+    }
+}
+
+/// Options of SCAN that leave something out, or make it take many steps.
+pub const WALKS: &[&str] =
+    &["COUNT 1", "COUNT 3 MATCH *key*", "TYPE string", "TYPE LIST COUNT 5", "TYPE nosuch MATCH [^k]*"];
+
+/// The names that a whole walk of SCAN gives.
+fn walk(client: &mut Client, options: &str) -> BTreeSet<Value> {
+    let mut names = BTreeSet::new();
+    let mut cursor = "0".to_owned();
+    loop {
+        let reply = client.ask(&format!("SCAN {cursor} {options}")).items();
+        names.extend(reply[1].items());
+        cursor = reply[0].string();
+        if cursor == "0" {
+            return names;
+        }
     }
 }
 

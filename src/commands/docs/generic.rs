@@ -23,3 +23,78 @@ pub const EXISTS: Docs = Docs::new(
 .history(&[("3.0.3", "Accepts multiple `key` arguments.")])
 .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
 .arguments(&[Argument::new("key", Kind::Key(0)).multiple()]);
+
+pub const UNLINK: Docs = Docs::new(
+    "generic",
+    "4.0.0",
+    "O(1) for each key removed regardless of its size. Then the command does O(N) work in a \
+  different thread in order to reclaim memory, where N is the number of allocations the \
+  deleted objects where composed of.",
+    "Removes keys; their memory is freed later.",
+)
+.tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+.arguments(&[Argument::new("key", Kind::Key(0)).multiple()]);
+
+pub const TOUCH: Docs = Docs::new(
+    "generic",
+    "3.2.1",
+    "O(N) where N is the number of keys that will be touched.",
+    "Marks keys as used now and says how many there were.",
+)
+.tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+.arguments(&[Argument::new("key", Kind::Key(0)).multiple()]);
+
+pub const RENAME: Docs =
+    Docs::new("generic", "1.0.0", "O(1)", "Gives a key another name, in place of the key that has it.")
+        .arguments(&[Argument::new("key", Kind::Key(0)), Argument::new("newkey", Kind::Key(1))]);
+
+pub const RENAMENX: Docs =
+    Docs::new("generic", "1.0.0", "O(1)", "Gives a key another name, unless there is a key of that name.")
+        .history(&[(
+            "3.2.0",
+            "The command no longer returns an error when source and destination names are the same.",
+        )])
+        .arguments(&[Argument::new("key", Kind::Key(0)), Argument::new("newkey", Kind::Key(1))]);
+
+pub const COPY: Docs = Docs::new(
+    "generic",
+    "6.2.0",
+    "O(N) worst case for collections, where N is the number of nested items. O(1) for string \
+  values.",
+    "Copies a key to another name or database.",
+)
+.arguments(&[
+    Argument::new("source", Kind::Key(0)),
+    Argument::new("destination", Kind::Key(1)),
+    Argument::new("destination-db", Kind::Integer).token("DB").optional(),
+    Argument::word("replace", "REPLACE").optional(),
+]);
+
+pub const KEYS: Docs = Docs::new(
+    "generic",
+    "1.0.0",
+    "O(N) with N being the number of keys in the database, under the assumption that the key \
+  names in the database and the given pattern have limited length.",
+    "Lists the keys that match a pattern.",
+)
+.tips(&["request_policy:all_shards", "nondeterministic_output_order"])
+.arguments(&[Argument::new("pattern", Kind::Pattern)]);
+
+pub const RANDOMKEY: Docs = Docs::new("generic", "1.0.0", "O(1)", "Names a key by chance.")
+    .tips(&["request_policy:all_shards", "nondeterministic_output"]);
+
+pub const SCAN: Docs = Docs::new(
+    "generic",
+    "2.8.0",
+    "O(1) for every call. O(N) for a complete iteration, including enough command calls for \
+  the cursor to return back to 0. N is the number of elements inside the collection.",
+    "Walks over the keys in many small steps.",
+)
+.history(&[("6.0.0", "Added the `TYPE` subcommand.")])
+.tips(&["nondeterministic_output", "request_policy:special"])
+.arguments(&[
+    Argument::new("cursor", Kind::Integer),
+    Argument::new("pattern", Kind::Pattern).token("MATCH").optional(),
+    Argument::new("count", Kind::Integer).token("COUNT").optional(),
+    Argument::new("type", Kind::String).token("TYPE").since("6.0.0").optional(),
+]);

@@ -92,3 +92,31 @@ pub const CONFIG_RESETSTAT: Docs =
     Docs::new("server", "2.0.0", "O(1)", "Sets the counters that INFO reports back to zero.");
 
 pub const CONFIG_HELP: Docs = Docs::new("server", "5.0.0", "O(1)", "Lists the subcommands of CONFIG.");
+
+pub const FLUSHDB: Docs = Docs::new(
+    "server",
+    "1.0.0",
+    "O(N) where N is the number of keys in the selected database",
+    "Removes all keys of the selected database.",
+)
+.history(&[
+    ("4.0.0", "Added the `ASYNC` flushing mode modifier."),
+    ("6.2.0", "Added the `SYNC` flushing mode modifier."),
+])
+.tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
+.arguments(&[Argument::new(
+    "async",
+    Kind::OneOf(&[
+        Argument::word("async", "ASYNC").since("4.0.0"),
+        Argument::word("sync", "SYNC").since("6.2.0"),
+    ]),
+)
+.optional()]);
+
+pub const SWAPDB: Docs = Docs::new(
+    "server",
+    "4.0.0",
+    "O(N) where N is the count of clients watching or blocking on keys from both databases.",
+    "Exchanges the keys of two databases.",
+)
+.arguments(&[Argument::new("index1", Kind::Integer), Argument::new("index2", Kind::Integer)]);

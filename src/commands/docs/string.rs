@@ -36,3 +36,48 @@ pub const SET: Docs =
             )
             .optional(),
         ]);
+
+pub const MGET: Docs = Docs::new(
+    "string",
+    "1.0.0",
+    "O(N) where N is the number of keys to retrieve.",
+    "Gives the strings stored at keys.",
+)
+.tips(&["request_policy:multi_shard"])
+.arguments(&[Argument::new("key", Kind::Key(0)).multiple()]);
+
+pub const MSET: Docs = Docs::new(
+    "string",
+    "1.0.1",
+    "O(N) where N is the number of keys to set.",
+    "Stores a string at each of several keys.",
+)
+.tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
+.arguments(&[Argument::new(
+    "key_value",
+    Kind::Block(&[Argument::new("key", Kind::Key(0)), Argument::new("value", Kind::String)]),
+)
+.multiple()]);
+
+pub const MSETNX: Docs = Docs::new(
+    "string",
+    "1.0.1",
+    "O(N) where N is the number of keys to set.",
+    "Stores a string at each of several keys, unless one of them is there already.",
+)
+.tips(&["request_policy:multi_shard", "response_policy:agg_min"])
+.arguments(&[Argument::new(
+    "key_value",
+    Kind::Block(&[Argument::new("key", Kind::Key(0)), Argument::new("value", Kind::String)]),
+)
+.multiple()]);
+
+pub const APPEND: Docs = Docs::new(
+    "string",
+    "2.0.0",
+    "O(1). The amortized time complexity is O(1) assuming the appended value is small and the \
+  already present value is of any size, since the dynamic string library used by Redis \
+  will double the free space available on every reallocation.",
+    "Adds bytes to the end of a string.",
+)
+.arguments(&[Argument::new("key", Kind::Key(0)), Argument::new("value", Kind::String)]);

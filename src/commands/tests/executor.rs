@@ -1,6 +1,6 @@
 //! One client and one shard: what the session and the shard do with a request, in a few lines.
 
-use crate::cluster::slot_of;
+use crate::cluster::{SlotMap, slot_of};
 use crate::commands::call::{Lookups, Process};
 use crate::commands::caller::Address;
 use crate::commands::{Call, Caller, Next, Run, SessionCall, Turn, resolve};
@@ -14,6 +14,7 @@ pub struct Executor {
     pub keyspace: Keyspace,
     pub caller: Caller,
     pub turn: Turn,
+    pub slots: SlotMap,
     /// How many blocks the last reply shared with the key space.
     pub shared_count: usize,
 }
@@ -24,7 +25,8 @@ impl Executor {
         Executor {
             keyspace: Keyspace::new(16, Hasher::seeded(1), Recency::Lru),
             caller: Caller::new(7, Address::Unix, 0),
-            turn: Turn { now_us: 1_700_000_000_000_000, databases: 16, process },
+            turn: Turn { now_us: 1_700_000_000_000_000, databases: 16, string_bytes_max: 512 << 20, process },
+            slots: SlotMap::even(1),
             shared_count: 0,
         }
     }
@@ -79,6 +81,7 @@ impl Executor {
                     database: self.caller.database,
                     no_touch: self.caller.no_touch,
                     keyspace: &mut self.keyspace,
+                    slots: &self.slots,
                     lookups: &mut Lookups::default(),
                     reply,
                     turn: &self.turn,
