@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::lists::cpu_numbers;
 use super::value::{OutputLimit, Value};
-use super::{Config, index_of};
+use super::{Config, flags, index_of};
 
 /// The values of everything that is built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Settings {
     pub output_limits: OutputLimits,
     pub query_buffer_bytes_max: u64,
     pub bulk_bytes_max: u64,
+    /// How uses of keys are counted; `None` when only the time of the last one matters.
+    pub lfu: Option<Lfu>,
     pub databases: u16,
     /// 0 means one for each CPU.
     pub shards: usize,
@@ -49,6 +51,14 @@ pub struct BindAddress {
     pub address: String,
     /// Whether it may be missing on this host.
     pub is_optional: bool,
+}
+
+/// How uses of keys are counted under a policy that evicts those used least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lfu {
+    pub log_factor: u32,
+    /// 0 means that counts are not lowered.
+    pub decay_minutes: u32,
 }
 
 /// When clients that read too slowly are cut off.
@@ -90,6 +100,7 @@ impl Config {
             output_limits: self.output_limits(),
             query_buffer_bytes_max: self.bytes("client-query-buffer-limit"),
             bulk_bytes_max: self.bytes("proto-max-bulk-len"),
+            lfu: self.lfu(),
             databases: self.integer("databases"),
             shards: self.integer("shards"),
             cpus: cpu_numbers(self.text("cpus")).expect("the row's kind has checked the list"),
@@ -142,6 +153,15 @@ impl Config {
             Value::Choice(2) => LogLevel::Notice,
             _ => LogLevel::Warning,
         }
+    }
+
+    fn lfu(&self) -> Option<Lfu> {
+        let row = flags::all().find(|row| row.name == "maxmemory-policy").expect("the row is there");
+        let policy = row.show(self.value(row.name));
+        policy.ends_with(b"-lfu").then(|| Lfu {
+            log_factor: self.integer("lfu-log-factor"),
+            decay_minutes: self.integer("lfu-decay-time"),
+        })
     }
 
     fn log_format(&self) -> LogFormat {

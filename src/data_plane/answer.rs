@@ -10,6 +10,7 @@ use crate::commands::{Ask, info};
 use crate::data_plane::connection::{Closing, Connection, Stall};
 use crate::data_plane::core::Core;
 use crate::data_plane::facts::info_facts;
+use crate::data_plane::launch::recency;
 use crate::data_plane::mesh::{Question, Subject};
 use crate::protocol::Reply;
 use crate::session::gather::{Finish, Gather};
@@ -160,6 +161,7 @@ impl Core {
             Subject::Settings(settings) => {
                 self.settings = settings.clone();
                 self.turn.string_bytes_max = settings.bulk_bytes_max;
+                self.shard.keyspace.set_recency(recency(settings));
                 question.answer.extend_from_slice(b"+OK\r\n");
             }
             Subject::ResetCounters => {

@@ -12,7 +12,7 @@ use crate::bridge::Bridge;
 use crate::cluster::SlotMap;
 use crate::commands::Turn;
 use crate::commands::call::Process;
-use crate::config::Settings;
+use crate::config::{Lfu, Settings};
 use crate::data_plane::core::{Core, Parts, now_us};
 use crate::data_plane::mesh::meshes;
 use crate::keyspace::{Hasher, Keyspace, Recency};
@@ -78,6 +78,14 @@ pub fn placement(settings: &Settings) -> Result<Vec<usize>, LaunchError> {
     Ok((0..shards).map(|shard| chosen[shard % chosen.len()]).collect())
 }
 
+/// What is remembered of the use of keys.
+pub fn recency(settings: &Settings) -> Recency {
+    match settings.lfu {
+        Some(Lfu { log_factor, decay_minutes }) => Recency::Lfu { log_factor, decay_minutes },
+        None => Recency::Lru,
+    }
+}
+
 /// Starts one executor for each CPU of `cpus`.
 pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Result<Cores, LaunchError> {
     let mut listeners = listeners(settings, cpus.len())?;
@@ -87,7 +95,7 @@ pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Resu
     let mut handles = Vec::new();
     for (index, mesh) in meshes.into_iter().enumerate().rev() {
         let databases = usize::from(settings.databases);
-        let keyspace = Keyspace::new(databases, hasher.clone(), Recency::Lru);
+        let keyspace = Keyspace::new(databases, hasher.clone(), recency(settings));
         let parts = Parts {
             shard: Shard::new(index as u16, keyspace, slots.clone()),
             listeners: listeners.pop().expect("there is a list for each core"),

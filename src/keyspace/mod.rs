@@ -191,9 +191,21 @@ impl Keyspace {
         }
         self.remove_expired(database, key, now_ms);
         let raw = matches!(value, Value::Raw(_));
-        let recency = self.recency.fresh(now_ms);
+        let recency = match self.recency {
+            Recency::Lru => self.recency.fresh(now_ms),
+            Recency::Lfu { .. } => self.recency_when_written(database, key, now_ms),
+        };
         let write = Write { payload: payload_of(value), raw, deadline, recency, walk: 0 };
         self.change(database, key, cause, Edit::Write(write))
+    }
+
+    /// A key that is written over keeps the count of its uses, of which this is one.
+    fn recency_when_written(&mut self, database: usize, key: &Key<'_>, now_ms: u64) -> u32 {
+        let former = self.databases[database].as_ref().and_then(|data| data.find(key)).map(EntryRef::recency);
+        match former {
+            Some(bits) => self.recency.touched(bits, now_ms, || (next_random(&mut self.random) >> 32) as u32),
+            None => self.recency.fresh(now_ms),
+        }
     }
 
     /// Changes the deadline of a key, or takes it away, and tells whether the key is there.
