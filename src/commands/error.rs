@@ -12,6 +12,7 @@ pub enum CommandError {
     NotInt,
     WrongType,
     NoSuchKey,
+    SameObject,
     /// Longer than `proto-max-bulk-len`.
     StringTooLong,
     /// The command's lower-case name: `container|subcommand` for a subcommand.
@@ -44,6 +45,9 @@ impl CommandError {
             }
             Self::StringTooLong => {
                 out.extend_from_slice(b"ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+            }
+            Self::SameObject => {
+                out.extend_from_slice(b"ERR source and destination objects are the same");
             }
             Self::NoSuchKey => out.extend_from_slice(b"ERR no such key"),
             Self::WrongArity(name) => {

@@ -3,7 +3,8 @@
 use crate::commands::call::Call;
 use crate::commands::docs::generic as docs;
 use crate::commands::error::CommandError;
-use crate::commands::row::{Access, Categories, Command, Flags, Keys::AllFrom, Merge, read, write};
+use crate::commands::row::Keys::{AllFrom, At};
+use crate::commands::row::{Access, Categories, Command, Flags, Merge, read, write};
 use crate::keyspace::Cause;
 
 pub const COMMANDS: &[Command] = &[
@@ -26,6 +27,10 @@ pub const COMMANDS: &[Command] = &[
         .flags(Flags::FAST)
         .categories(Categories::KEYSPACE)
         .access(Access::READ_ONLY),
+    read("TYPE", 2, At(1), kind, &docs::TYPE)
+        .flags(Flags::FAST)
+        .categories(Categories::KEYSPACE)
+        .access(Access::READ_ONLY),
 ];
 
 fn del(call: &mut Call) -> Result<(), CommandError> {
@@ -44,6 +49,13 @@ fn exists(call: &mut Call) -> Result<(), CommandError> {
 fn touch(call: &mut Call) -> Result<(), CommandError> {
     call.no_touch = false;
     reply_with_count(call, |call| call.read().0.is_some())
+}
+
+/// Redis does not take this for a use of the key.
+fn kind(call: &mut Call) -> Result<(), CommandError> {
+    let (entry, reply) = call.peek();
+    reply.simple(entry.map_or("none", |entry| entry.kind().name()));
+    Ok(())
 }
 
 /// Replies with the number of keys for which `counts` is true.

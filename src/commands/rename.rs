@@ -1,12 +1,11 @@
-//! Keys under another name: RENAME, RENAMENX, COPY.
+//! Keys under another name or in another database: RENAME, RENAMENX, COPY, MOVE.
 
 use crate::commands::call::{Call, Turn};
 use crate::commands::docs::generic as docs;
 use crate::commands::error::CommandError;
 use crate::commands::numbers;
-use crate::commands::row::{
-    Access, Across, Categories, Command, Fetched, Flags, Keys::Between, Stored, across,
-};
+use crate::commands::row::Keys::{At, Between};
+use crate::commands::row::{Access, Across, Categories, Command, Fetched, Flags, Stored, across, write};
 use crate::keyspace::Cause;
 use crate::protocol::Args;
 
@@ -25,6 +24,10 @@ pub const COMMANDS: &[Command] = &[
         .categories(Categories::KEYSPACE)
         .access(Access::READ_ONLY.and(Access::ACCESS))
         .access_behind(Access::OVERWRITE.and(Access::UPDATE)),
+    write("MOVE", 3, At(1), move_key, &docs::MOVE)
+        .flags(Flags::FAST)
+        .categories(Categories::KEYSPACE)
+        .access(Access::READ_WRITE.and(Access::ACCESS).and(Access::UPDATE)),
 ];
 
 const LEAVES: Access = Access::READ_WRITE.and(Access::ACCESS).and(Access::DELETE);
@@ -63,7 +66,7 @@ fn leave(call: &mut Call) {
 fn fetch_copy(call: &mut Call) -> Result<Fetched, CommandError> {
     let options = CopyOptions::parse(&call.args, call.database, call.turn)?;
     if options.database == call.database && is_same_key(&call.args) {
-        return Err(CommandError::Text("ERR source and destination objects are the same"));
+        return Err(CommandError::SameObject);
     }
     if call.read().0.is_none() {
         return Ok(None);
@@ -82,6 +85,16 @@ fn store_copy(call: &mut Call, fetched: Vec<Fetched>) -> Result<Stored, CommandE
         true => paste(call, database, &fetched, Cause::CopyTo),
         false => Stored::No,
     })
+}
+
+fn move_key(call: &mut Call) -> Result<(), CommandError> {
+    let database = numbers::database(numbers::int(call.args.at(2))?, call.turn)?;
+    if database == call.database {
+        return Err(CommandError::SameObject);
+    }
+    let moved = call.keyspace.move_key(call.database.into(), database.into(), &call.key, call.turn.now_ms());
+    call.reply.integer(moved.into());
+    Ok(())
 }
 
 /// Stores what was fetched, whatever the key held.

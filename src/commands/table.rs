@@ -1,11 +1,15 @@
 //! All rows, and the search by name: a hash table built at compile time.
 
 use crate::commands::row::Command;
-use crate::commands::{connection, generic, introspection, rename, server, string, transaction, walk};
+use crate::commands::{
+    connection, expire, generic, introspection, object, rename, server, string, transaction, walk,
+};
 
 const FAMILIES: &[&[Command]] = &[
     string::COMMANDS,
     generic::COMMANDS,
+    expire::COMMANDS,
+    object::COMMANDS,
     transaction::COMMANDS,
     rename::COMMANDS,
     walk::COMMANDS,

@@ -1,6 +1,7 @@
 //! Commands against one key space in memory: requests as words, replies as the bytes that clients see.
 
 mod client;
+mod deadlines;
 mod executor;
 mod grammar;
 mod introspection;

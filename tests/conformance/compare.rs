@@ -1,5 +1,7 @@
 //! The comparers at work: replies are reduced to what must agree, then compared.
 
+use basalt::keyspace::DEADLINE_MS_MAX;
+
 use super::common::Value;
 use super::comparers::Comparer;
 use super::introspection;
@@ -19,6 +21,7 @@ pub fn compare(comparer: Comparer, ours: &Value, theirs: &Value) -> Result<(), S
         Comparer::Info { ours: own } => info(ours, theirs, own),
         Comparer::ClientLines { ours: own } => client_lines(ours, theirs, own),
         Comparer::AnyInteger => equal(&number_forgotten(ours), &number_forgotten(theirs)),
+        Comparer::Time { unit_ms } => time(ours, theirs, unit_ms),
         Comparer::Unordered => equal(&unordered(ours), &unordered(theirs)),
         Comparer::AnyText => equal(&text_forgotten(ours), &text_forgotten(theirs)),
         Comparer::Scan => equal(&walk_forgotten(ours), &walk_forgotten(theirs)),
@@ -62,6 +65,24 @@ fn same_kind(value: &Value, pairs: Vec<(Value, Value)>) -> Value {
 
 fn number_forgotten(value: &Value) -> Value {
     if let Value::Integer(_) = value { Value::Integer(0) } else { value.clone() }
+}
+
+/// How much later the second of two servers may be told something.
+const TOLERANCE_MS: u64 = 5000;
+
+/// Deadlines from here on are the last one that the table can say; the time until it is shorter by what has passed
+/// since 1970.
+const FAR_MS: u64 = DEADLINE_MS_MAX - 4_102_444_800_000;
+
+fn time(ours: &Value, theirs: &Value, unit_ms: u64) -> Result<(), String> {
+    let (Value::Integer(our @ 0..), Value::Integer(their @ 0..)) = (ours, theirs) else {
+        return equal(ours, theirs);
+    };
+    let [our, their] = [our, their].map(|number| number.unsigned_abs().min(FAR_MS / unit_ms));
+    match our.abs_diff(their) <= TOLERANCE_MS / unit_ms {
+        true => Ok(()),
+        false => equal(ours, theirs),
+    }
 }
 
 fn text_forgotten(value: &Value) -> Value {

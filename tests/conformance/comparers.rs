@@ -15,6 +15,8 @@ pub enum Comparer {
     ClientLines { ours: &'static [&'static str] },
     /// The number.
     AnyInteger,
+    /// The number by some seconds, unless it is negative: a time in units of so many milliseconds.
+    Time { unit_ms: u64 },
     /// The order of elements.
     Unordered,
     /// Which text it is: one of the keys by chance.
@@ -50,6 +52,22 @@ pub const COMPARERS: &[(&str, Comparer)] = &[
     ("RENAME", Exact),
     ("RENAMENX", Exact),
     ("COPY", Exact),
+    ("MOVE", Exact),
+    ("TYPE", Exact),
+    ("EXPIRE", Exact),
+    ("PEXPIRE", Exact),
+    ("EXPIREAT", Exact),
+    ("PEXPIREAT", Exact),
+    ("TTL", Time { unit_ms: 1000 }),
+    ("PTTL", Time { unit_ms: 1 }),
+    ("EXPIRETIME", Time { unit_ms: 1000 }),
+    ("PEXPIRETIME", Time { unit_ms: 1 }),
+    ("PERSIST", Exact),
+    ("OBJECT|ENCODING", Exact),
+    ("OBJECT|FREQ", Exact),
+    ("OBJECT|IDLETIME", Time { unit_ms: 1000 }),
+    ("OBJECT|REFCOUNT", AnyInteger),
+    ("OBJECT|HELP", Help),
     ("KEYS", Unordered),
     ("SCAN", Scan),
     ("RANDOMKEY", AnyText),

@@ -9,6 +9,7 @@ mod compare;
 mod comparers;
 mod generate;
 mod introspection;
+mod lookups;
 mod mutate;
 mod pair;
 mod samples;

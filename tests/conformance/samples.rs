@@ -72,11 +72,26 @@ const TIMES: &[&[u8]] = &[
 const DATABASE_INDICES: &[&[u8]] =
     &[b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"x", b"4294967296", b"9223372036854775808"];
 
+/// Deadlines, or times until then. None of them is accepted and too far away for the table, which has 48 bits of
+/// milliseconds, or so near that the test meets it.
+const DEADLINES: &[&[u8]] = &[
+    b"1000000000",
+    b"4102444800",
+    b"4102444801",
+    b"0",
+    b"-1",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"x",
+    b"",
+];
+
 /// Values for arguments by name, where any string would nearly always be refused.
 const BY_NAME: &[(&str, &[&[u8]])] = &[
     ("index1", DATABASE_INDICES),
     ("index2", DATABASE_INDICES),
     ("destination-db", DATABASE_INDICES),
+    ("db", DATABASE_INDICES),
     ("cursor", &[b"0", b"0", b"0", b"00", b"", b"-1", b"x", b" 0", b"+0", b"18446744073709551616"]),
     ("count", &[b"1", b"2", b"3", b"10", b"1000", b"0", b"-1", b"x"]),
     ("type", &[b"string", b"STRING", b"list", b"nosuch", b""]),
@@ -168,6 +183,13 @@ pub fn value(path: &str, argument: &Argument, random: &mut Random) -> Vec<u8> {
         ("CONFIG|SET", "value") => return random.pick(SETTING_VALUES).to_vec(),
         ("CONFIG|GET", _) => return random.pick(SETTING_GLOBS).to_vec(),
         ("COMMAND|INFO" | "COMMAND|DOCS", _) => return command_name(random),
+        ("EXPIRE" | "PEXPIRE", "seconds" | "milliseconds") if !random.once_in(3) => {
+            return far_away(random).to_string().into_bytes();
+        }
+        ("PEXPIREAT", "unix-time-milliseconds") if random.once_in(2) => return b"4102444800499".to_vec(),
+        ("PEXPIRE", "milliseconds") | ("EXPIREAT" | "PEXPIREAT", _) => {
+            return random.pick(DEADLINES).to_vec();
+        }
         ("KEYS" | "SCAN", "pattern") => return random.pick(KEY_GLOBS).to_vec(),
         _ => {}
     }
@@ -181,6 +203,12 @@ pub fn value(path: &str, argument: &Argument, random: &mut Random) -> Vec<u8> {
         ArgumentKind::UnixTime => random.pick(TIMES).to_vec(),
         _ => string(random),
     }
+}
+
+/// So long that nothing expires before the test ends, and no two alike: which of two deadlines made from equal
+/// times is the later one would differ by chance.
+fn far_away(random: &mut Random) -> usize {
+    1_000_000_000 + random.below(1_000_000_000)
 }
 
 /// Short strings mostly; now and then the lengths at which another encoding or another way begins.

@@ -98,3 +98,38 @@ pub const SCAN: Docs = Docs::new(
     Argument::new("count", Kind::Integer).token("COUNT").optional(),
     Argument::new("type", Kind::String).token("TYPE").since("6.0.0").optional(),
 ]);
+
+pub const TYPE: Docs = Docs::new("generic", "1.0.0", "O(1)", "Tells what type of value a key holds.")
+    .arguments(&[Argument::new("key", Kind::Key(0))]);
+
+pub const MOVE: Docs = Docs::new("generic", "1.0.0", "O(1)", "Moves a key to another database.")
+    .arguments(&[Argument::new("key", Kind::Key(0)), Argument::new("db", Kind::Integer)]);
+
+pub const OBJECT: Docs = Docs::new(
+    "generic",
+    "2.2.3",
+    "Depends on subcommand.",
+    "Groups the commands that look into how keys are stored.",
+);
+
+pub const OBJECT_REFCOUNT: Docs =
+    Docs::new("generic", "2.2.3", "O(1)", "Tells how often the value of a key is referred to.")
+        .tips(&["nondeterministic_output"])
+        .arguments(&[Argument::new("key", Kind::Key(0))]);
+
+pub const OBJECT_ENCODING: Docs =
+    Docs::new("generic", "2.2.3", "O(1)", "Names the way in which the value of a key is stored.")
+        .tips(&["nondeterministic_output"])
+        .arguments(&[Argument::new("key", Kind::Key(0))]);
+
+pub const OBJECT_IDLETIME: Docs =
+    Docs::new("generic", "2.2.3", "O(1)", "Tells how many seconds ago a key was used last.")
+        .tips(&["nondeterministic_output"])
+        .arguments(&[Argument::new("key", Kind::Key(0))]);
+
+pub const OBJECT_FREQ: Docs =
+    Docs::new("generic", "4.0.0", "O(1)", "Tells how often a key is used, on a logarithmic scale.")
+        .tips(&["nondeterministic_output"])
+        .arguments(&[Argument::new("key", Kind::Key(0))]);
+
+pub const OBJECT_HELP: Docs = Docs::new("generic", "6.2.0", "O(1)", "Lists the subcommands of OBJECT.");

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod connection;
+pub mod expire;
 pub mod generic;
 pub mod introspection;
 pub mod server;

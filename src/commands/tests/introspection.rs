@@ -99,7 +99,7 @@ fn keys_of_a_whole_command() {
 #[test]
 fn help_has_the_layout_of_redis() {
     let mut executor = Executor::new();
-    for container in ["CLIENT", "COMMAND", "CONFIG"] {
+    for container in ["CLIENT", "COMMAND", "CONFIG", "OBJECT"] {
         let help = String::from_utf8(executor.run(&[container.as_bytes(), b"HELP"])).unwrap();
         let lines: Vec<&str> = help.split("\r\n").filter(|line| !line.is_empty()).collect();
         assert_eq!(lines[0], format!("*{}", lines.len() - 1));
