@@ -9,7 +9,7 @@ use basalt::bridge::{Bridge, Identity};
 use basalt::config::{Config, LogFormat, LogLevel, Settings, Start};
 use basalt::control_plane::ControlPlane;
 use basalt::data_plane::launch::{launch, placement};
-use basalt::sys::host::random_seeds;
+use basalt::sys::host::random_id;
 use basalt::sys::probe::{check_host, raise_descriptor_limit};
 use basalt::sys::waker::Waker;
 use tracing::Level;
@@ -100,8 +100,7 @@ fn limit_clients(config: &mut Config, settings: &Settings, shards: usize) -> Res
 fn identity() -> Identity {
     let started_at_us =
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64);
-    let id = || random_seeds().iter().map(|seed| format!("{seed:016x}")).collect::<String>()[..40].to_owned();
-    Identity { started_at_us, run_id: id(), replication_id: id() }
+    Identity { started_at_us, run_id: random_id(), replication_id: random_id() }
 }
 
 fn start_log(settings: &Settings) -> std::io::Result<()> {

@@ -43,7 +43,7 @@ pub struct Bridge {
     /// 40 hexadecimal digits that differ at every start.
     pub run_id: String,
     /// The same, for replication.
-    pub replication_id: String,
+    replication_id: Mutex<String>,
     memory_peak: AtomicU64,
     rates: Mutex<Sampled>,
     next_client: AtomicU64,
@@ -61,7 +61,7 @@ impl Bridge {
             wakers: wakers.into_boxed_slice(),
             started_at_us: identity.started_at_us,
             run_id: identity.run_id,
-            replication_id: identity.replication_id,
+            replication_id: Mutex::new(identity.replication_id),
             memory_peak: AtomicU64::new(0),
             rates: Mutex::default(),
             next_client: AtomicU64::new(1),
@@ -74,6 +74,15 @@ impl Bridge {
     /// The authoritative configuration; for CONFIG and start-up only.
     pub fn config(&self) -> MutexGuard<'_, Config> {
         self.config.lock().expect("nobody panics while holding the configuration")
+    }
+
+    pub fn replication_id(&self) -> String {
+        self.replication_id.lock().expect("nobody panics while holding the name").clone()
+    }
+
+    /// Names the data anew, as if it came from another server.
+    pub fn change_replication_id(&self, id: String) {
+        *self.replication_id.lock().expect("nobody panics while holding the name") = id;
     }
 
     /// An id that no client had before.

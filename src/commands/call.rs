@@ -1,5 +1,7 @@
 //! What a handler is given, and what it may ask for when it cannot finish alone.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::cluster::{SlotMap, slot_of};
@@ -24,6 +26,16 @@ pub struct Turn {
 pub struct Process {
     pub started_at_us: u64,
     pub shards: u16,
+    pub debug_access: DebugAccess,
+}
+
+/// Who may call DEBUG.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DebugAccess {
+    Nobody,
+    /// Clients of this host.
+    Local,
+    Everybody,
 }
 
 impl Turn {
@@ -158,6 +170,22 @@ pub enum Ask {
     Discard,
     Watch(Vec<Box<[u8]>>),
     Unwatch,
+    Debug(Debugging),
+}
+
+/// What DEBUG asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Debugging {
+    ChangeReplicationId,
+    Log(Bytes),
+    Object {
+        database: u8,
+        key: Bytes,
+    },
+    /// Whether expired keys are removed although nobody looks at them.
+    ActiveExpiry(bool),
+    /// All cores stop for so long.
+    Sleep(Duration),
 }
 
 /// Which clients are meant; all conditions given must hold.

@@ -7,14 +7,25 @@ use crate::protocol::Reply;
 pub fn document(row: &Command, reply: &mut Reply) {
     let docs = row.docs;
     reply.bulk(&row.full_name());
+    let has_flags = !docs.flags.is_empty();
     let has_history = !docs.history.is_empty();
     let has_arguments = !docs.arguments.is_empty();
     let has_subcommands = !row.subcommands.is_empty();
-    reply.map(4 + [has_history, has_arguments, has_subcommands].iter().filter(|has| **has).count());
+    let more = [has_flags, has_history, has_arguments, has_subcommands];
+    reply.map(4 + more.iter().filter(|has| **has).count() + 2 * docs.deprecated.iter().len());
     field("summary", docs.summary, reply);
     field("since", docs.since, reply);
     field("group", docs.group, reply);
     field("complexity", docs.complexity, reply);
+    if has_flags {
+        reply.bulk(b"doc_flags");
+        reply.set(docs.flags.len());
+        docs.flags.iter().for_each(|name| reply.simple(name));
+    }
+    if let Some((since, instead)) = docs.deprecated {
+        field("deprecated_since", since, reply);
+        field("replaced_by", instead, reply);
+    }
     if has_history {
         history(docs.history, reply);
     }

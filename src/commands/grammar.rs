@@ -8,6 +8,10 @@ pub struct Docs {
     pub since: &'static str,
     pub group: &'static str,
     pub complexity: &'static str,
+    /// What clients should know about it: `syscmd`, `deprecated`.
+    pub flags: &'static [&'static str],
+    /// Since when not to use it, and what to use instead.
+    pub deprecated: Option<(&'static str, &'static str)>,
     /// Version and change, oldest first.
     pub history: &'static [(&'static str, &'static str)],
     pub tips: &'static [&'static str],
@@ -23,7 +27,27 @@ impl Docs {
         complexity: &'static str,
         summary: &'static str,
     ) -> Self {
-        Docs { summary, since, group, complexity, history: &[], tips: &[], key_notes: None, arguments: &[] }
+        Docs {
+            summary,
+            since,
+            group,
+            complexity,
+            flags: &[],
+            deprecated: None,
+            history: &[],
+            tips: &[],
+            key_notes: None,
+            arguments: &[],
+        }
+    }
+
+    /// A command that only an operator or a tool has use for.
+    pub const fn for_system(self) -> Self {
+        Docs { flags: &["syscmd"], ..self }
+    }
+
+    pub const fn deprecated(self, since: &'static str, instead: &'static str) -> Self {
+        Docs { flags: &["deprecated"], deprecated: Some((since, instead)), ..self }
     }
 
     pub const fn history(self, history: &'static [(&'static str, &'static str)]) -> Self {

@@ -2,7 +2,7 @@
 
 use crate::commands::row::Command;
 use crate::commands::{
-    connection, expire, generic, introspection, object, rename, server, string, transaction, walk,
+    connection, debug, expire, generic, introspection, object, rename, server, string, transaction, walk,
 };
 
 const FAMILIES: &[&[Command]] = &[
@@ -15,6 +15,7 @@ const FAMILIES: &[&[Command]] = &[
     walk::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
+    debug::COMMANDS,
     introspection::COMMANDS,
 ];
 

@@ -42,6 +42,16 @@ pub struct Settings {
     pub logfile: Option<PathBuf>,
     pub pidfile: Option<PathBuf>,
     pub dir: PathBuf,
+    pub debug_command: Access,
+}
+
+/// Who may send a command that needs permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    No,
+    Yes,
+    /// Clients of this host.
+    Local,
 }
 
 /// An address to listen on.
@@ -112,6 +122,7 @@ impl Config {
             logfile: self.path("logfile"),
             pidfile: self.path("pidfile"),
             dir: self.path("dir").expect("the directory is set from the start"),
+            debug_command: self.access("enable-debug-command"),
         }
     }
 
@@ -152,6 +163,14 @@ impl Config {
             Value::Choice(1) => LogLevel::Verbose,
             Value::Choice(2) => LogLevel::Notice,
             _ => LogLevel::Warning,
+        }
+    }
+
+    fn access(&self, name: &str) -> Access {
+        match self.value(name) {
+            Value::Choice(0) => Access::No,
+            Value::Choice(1) => Access::Yes,
+            _ => Access::Local,
         }
     }
 

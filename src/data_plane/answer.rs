@@ -47,10 +47,11 @@ impl Core {
                 self.unwatch(index);
                 self.answer_with(index, |reply| reply.ok());
             }
+            Ask::Debug(debugging) => self.answer_debug(index, debugging),
         }
     }
 
-    fn answer_with(&mut self, index: u32, write: impl FnOnce(&mut Reply)) {
+    pub(super) fn answer_with(&mut self, index: u32, write: impl FnOnce(&mut Reply)) {
         let resp = self.connections.at(index).session.caller.resp;
         self.reply(index, |out| write(&mut Reply::new(out, resp)));
     }
@@ -123,7 +124,7 @@ impl Core {
     }
 
     /// Asks every core, this one included, and makes one reply of the answers.
-    fn gather(&mut self, index: u32, finish: Finish, subject: impl Fn() -> Subject) {
+    pub(super) fn gather(&mut self, index: u32, finish: Finish, subject: impl Fn() -> Subject) {
         let shards = self.shard.slots.shards;
         let connection = self.connections.at(index);
         let (generation, asker, resp) =
@@ -187,6 +188,7 @@ impl Core {
                 self.unpause();
                 question.answer.extend_from_slice(b"+OK\r\n");
             }
+            Subject::Debug(debugging) => self.settle_debug(debugging, &mut question.answer),
             Subject::Adopt(client) => {
                 if let Some((socket, caller)) = client.take().map(|client| *client) {
                     self.adopt(socket, caller);

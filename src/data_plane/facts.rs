@@ -22,7 +22,7 @@ pub fn info_facts(bridge: &Bridge, settings: &Settings, now_us: u64) -> InfoFact
         memory: memory_facts(bridge),
         persistence: PersistenceFacts { last_save_s: bridge.started_at_us / 1_000_000, ..Default::default() },
         stats: stats_facts(bridge),
-        replication: ReplicationFacts { id: bridge.replication_id.clone(), backlog_bytes: 1 << 20 },
+        replication: ReplicationFacts { id: bridge.replication_id(), backlog_bytes: 1 << 20 },
         cpu: cpu_facts(),
         commands: Vec::new(),
         errors: Vec::new(),

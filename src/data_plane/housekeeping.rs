@@ -17,12 +17,20 @@ pub struct Housekeeping {
     pub next_expiry: Option<Instant>,
     has_due_keys: bool,
     has_flushed_tables: bool,
+    /// Keys are removed only when somebody looks at them (DEBUG SET-ACTIVE-EXPIRE 0).
+    is_expiry_off: bool,
 }
 
 impl Housekeeping {
     /// Whether a slice was not enough.
     pub fn has_work(&self) -> bool {
         self.has_due_keys || self.has_flushed_tables
+    }
+
+    /// Begins to remove expired keys that nobody looks at, or ceases to.
+    pub fn expire_actively(&mut self, is_on: bool) {
+        self.is_expiry_off = !is_on;
+        self.has_due_keys = false;
     }
 }
 
@@ -33,7 +41,8 @@ impl Core {
         self.housekeeping.has_flushed_tables = !keyspace.free_some(SLICE);
         let is_due = self.housekeeping.next_expiry.is_some_and(|at| at <= Instant::now());
         if is_due || self.housekeeping.has_due_keys {
-            let work = keyspace.expire_due(self.turn.now_ms(), SLICE);
+            let budget = if self.housekeeping.is_expiry_off { 0 } else { SLICE };
+            let work = keyspace.expire_due(self.turn.now_ms(), budget);
             self.housekeeping.has_due_keys = work >= SLICE;
             self.housekeeping.next_expiry = None;
         }

@@ -11,8 +11,8 @@ use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use crate::bridge::Bridge;
 use crate::cluster::SlotMap;
 use crate::commands::Turn;
-use crate::commands::call::Process;
-use crate::config::{Lfu, Settings};
+use crate::commands::call::{DebugAccess, Process};
+use crate::config::{Access, Lfu, Settings};
 use crate::data_plane::core::{Core, Parts, now_us};
 use crate::data_plane::mesh::meshes;
 use crate::keyspace::{Hasher, Keyspace, Recency};
@@ -86,6 +86,14 @@ pub fn recency(settings: &Settings) -> Recency {
     }
 }
 
+fn debug_access(settings: &Settings) -> DebugAccess {
+    match settings.debug_command {
+        Access::No => DebugAccess::Nobody,
+        Access::Local => DebugAccess::Local,
+        Access::Yes => DebugAccess::Everybody,
+    }
+}
+
 /// Starts one executor for each CPU of `cpus`.
 pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Result<Cores, LaunchError> {
     let mut listeners = listeners(settings, cpus.len())?;
@@ -106,7 +114,11 @@ pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Resu
                 now_us: now_us(),
                 databases: databases as u8,
                 string_bytes_max: settings.bulk_bytes_max,
-                process: Process { started_at_us: bridge.started_at_us, shards: slots.shards },
+                process: Process {
+                    started_at_us: bridge.started_at_us,
+                    shards: slots.shards,
+                    debug_access: debug_access(settings),
+                },
             },
         };
         let (ready, is_ready) = channel();

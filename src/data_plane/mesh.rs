@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use crate::bridge::Bridge;
 use crate::commands::Caller;
-use crate::commands::call::{ClientFilter, Pause};
+use crate::commands::call::{ClientFilter, Debugging, Pause};
 use crate::config::Settings;
 use crate::protocol::Out;
 use crate::protocol::reply::Mark;
@@ -122,6 +122,7 @@ pub enum Subject {
     Unpause,
     /// Counters start again at zero.
     ResetCounters,
+    Debug(Debugging),
     /// A connection that another core has accepted.
     Adopt(Option<Box<(OwnedFd, Caller)>>),
 }

@@ -6,6 +6,7 @@ mod batch;
 mod close;
 mod connection;
 mod core;
+mod debug;
 mod facts;
 mod follow;
 mod gathering;

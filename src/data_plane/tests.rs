@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::bridge::{Bridge, Identity};
 use crate::cluster::SlotMap;
-use crate::commands::call::Process;
+use crate::commands::call::{DebugAccess, Process};
 use crate::commands::caller::Address;
 use crate::commands::{Caller, Turn};
 use crate::config::Config;
@@ -36,7 +36,7 @@ fn two_cores() -> (Arc<Bridge>, Vec<Core>) {
                 now_us: 0,
                 databases: 1,
                 string_bytes_max: 512 << 20,
-                process: Process { started_at_us: 0, shards: 2 },
+                process: Process { started_at_us: 0, shards: 2, debug_access: DebugAccess::Nobody },
             },
         })
         .expect("a ring")

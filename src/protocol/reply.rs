@@ -172,6 +172,37 @@ impl<'a> Reply<'a> {
         });
     }
 
+    /// A number with a fraction, as text.
+    pub fn double(&mut self, digits: &str) {
+        self.number(b',', digits);
+    }
+
+    /// An integer of any size, as text.
+    pub fn big_number(&mut self, digits: &str) {
+        self.number(b'(', digits);
+    }
+
+    fn number(&mut self, kind: u8, digits: &str) {
+        if self.resp == Resp::Two {
+            return self.bulk(digits.as_bytes());
+        }
+        self.out.bytes.push(kind);
+        self.out.bytes.extend_from_slice(digits.as_bytes());
+        self.line_end();
+    }
+
+    /// What is told to the client although it did not ask; RESP3 alone.
+    pub fn push(&mut self, count: usize) {
+        debug_assert!(self.resp == Resp::Three);
+        self.header(b'>', count as i64);
+    }
+
+    /// Pairs that say more about the reply behind them; RESP3 alone.
+    pub fn attribute(&mut self, count: usize) {
+        debug_assert!(self.resp == Resp::Three);
+        self.header(b'|', count as i64);
+    }
+
     /// Text for people, with its format named in RESP3 (`txt` or `mkd`).
     pub fn verbatim(&mut self, format: &str, text: &[u8]) {
         if self.resp == Resp::Two {

@@ -19,6 +19,8 @@ pub enum Finish {
     InOrder(Vec<u16>),
     /// Each part is an array of a weight and a value; one of the values, by this random number.
     Weighted(u64),
+    /// The only part that says something; the others are empty.
+    Sole,
     /// Lines of text, ordered by the number behind their first `=` (CLIENT LIST).
     Lines,
     /// Integer replies are added; OK if the sum is not zero, else an error (CLIENT KILL of one address).
@@ -89,6 +91,11 @@ impl Gather {
             Finish::Same => {
                 let first = &self.parts[0].reply;
                 out.append_range(first, Mark::default(), first.mark());
+            }
+            Finish::Sole => {
+                let said = self.parts.iter().find(|part| !part.reply.is_empty());
+                let reply = &said.expect("one part says something").reply;
+                out.append_range(reply, Mark::default(), reply.mark());
             }
             Finish::Chain => chain(&self.parts, out),
             Finish::InOrder(owners) => in_order(&self.parts, owners, out),

@@ -1,7 +1,7 @@
 //! The execute path: replies, errors in place of replies, ownership.
 
 use crate::cluster::{SlotMap, slot_of};
-use crate::commands::call::Process;
+use crate::commands::call::{DebugAccess, Process};
 use crate::commands::{Turn, resolve};
 use crate::keyspace::{Hasher, Keyspace, Recency};
 use crate::protocol::{Args, Out, Resp, Span};
@@ -30,7 +30,7 @@ fn check(shard: &mut Shard, line: &str, expected: &str) {
         now_us: 1_700_000_000_000_000,
         databases: 16,
         string_bytes_max: 512 << 20,
-        process: Process { started_at_us: 0, shards: 1 },
+        process: Process { started_at_us: 0, shards: 1, debug_access: DebugAccess::Nobody },
     };
     let mut out = Out { bytes: b"before ".to_vec(), shared: Vec::new() };
     let reply = with_request(&shard_view(shard), line, |request| {

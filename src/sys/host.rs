@@ -11,6 +11,12 @@ pub fn executable() -> String {
     std::env::current_exe().map_or(String::new(), |path| path.display().to_string())
 }
 
+/// 40 hexadecimal digits by chance, which name one run of a server or one set of data.
+pub fn random_id() -> String {
+    let digits: String = random_seeds().iter().map(|seed| format!("{seed:016x}")).collect();
+    digits[..40].to_owned()
+}
+
 /// Random numbers of the kernel, `getrandom(2)`.
 pub fn random_seeds() -> [u64; 4] {
     let mut seeds = [0u64; 4];

@@ -84,6 +84,7 @@ pub const COMPARERS: &[(&str, Comparer)] = &[
     ("FLUSHALL", Exact),
     ("FLUSHDB", Exact),
     ("SWAPDB", Exact),
+    ("DEBUG", Exact),
     ("SHUTDOWN", Skip("ends the server: tests/server/stopping.rs")),
     ("INFO", Info { ours: &["basalt_version", "shards"] }),
     ("CONFIG|GET", Configuration { differing: DIFFERENT_FLAGS, ours: OWN_FLAGS }),

@@ -7,6 +7,7 @@ mod common;
 
 mod compare;
 mod comparers;
+mod debug;
 mod generate;
 mod introspection;
 mod lookups;

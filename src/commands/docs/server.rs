@@ -120,3 +120,11 @@ pub const SWAPDB: Docs = Docs::new(
     "Exchanges the keys of two databases.",
 )
 .arguments(&[Argument::new("index1", Kind::Integer), Argument::new("index2", Kind::Integer)]);
+
+pub const DEBUG: Docs = Docs::new(
+    "server",
+    "1.0.0",
+    "Depends on subcommand.",
+    "Groups the commands for debugging and for tests.",
+)
+.for_system();

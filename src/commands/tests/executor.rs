@@ -1,7 +1,7 @@
 //! One client and one shard: what the session and the shard do with a request, in a few lines.
 
 use crate::cluster::{SlotMap, slot_of};
-use crate::commands::call::{Lookups, Process};
+use crate::commands::call::{DebugAccess, Lookups, Process};
 use crate::commands::caller::Address;
 use crate::commands::{Call, Caller, Next, Run, SessionCall, Turn, resolve};
 use crate::keyspace::{Hasher, Keyspace, Recency};
@@ -21,7 +21,7 @@ pub struct Executor {
 
 impl Executor {
     pub fn new() -> Self {
-        let process = Process { started_at_us: 0, shards: 1 };
+        let process = Process { started_at_us: 0, shards: 1, debug_access: DebugAccess::Nobody };
         Executor {
             keyspace: Keyspace::new(16, Hasher::seeded(1), Recency::Lru),
             caller: Caller::new(7, Address::Unix, 0),

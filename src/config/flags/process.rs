@@ -45,6 +45,6 @@ pub static FLAGS: &[Flag] = &[
     row("shutdown-on-sigterm", Choices(SHUTDOWN), "default", Live, LaterOnly(SHUTDOWN_NO_SAVE, NO_SNAPSHOT), "How SIGTERM stops the server."),
     row("ignore-warnings", Text, "", Live, Later, "Names of start-up checks that may fail."),
     row("enable-protected-configs", Choice(NO_YES_LOCAL), "no", Immutable, Fixed(&["no"], NO_PROTECTED), "Who may change settings that name files."),
-    row("enable-debug-command", Choice(NO_YES_LOCAL), "no", Immutable, Later, "Who may call DEBUG."),
+    row("enable-debug-command", Choice(NO_YES_LOCAL), "no", Immutable, Built, "Who may call DEBUG."),
     row("enable-module-command", Choice(NO_YES_LOCAL), "no", Immutable, Later, "Who may call MODULE; there are no modules."),
 ];

@@ -1,0 +1,66 @@
+//! What DEBUG asks of the cores.
+
+use std::time::Duration;
+
+use crate::cluster::slot_of;
+use crate::commands::call::Debugging;
+use crate::commands::debug::describe_entry;
+use crate::data_plane::core::Core;
+use crate::data_plane::mesh::Subject;
+use crate::protocol::{Out, Reply, Resp};
+use crate::session::gather::Finish;
+use crate::sys::host::random_id;
+
+impl Core {
+    pub(super) fn answer_debug(&mut self, index: u32, debugging: Debugging) {
+        match debugging {
+            Debugging::Log(text) => {
+                tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(&text));
+                self.answer_with(index, |reply| reply.ok());
+            }
+            Debugging::ChangeReplicationId => {
+                self.bridge.change_replication_id(random_id());
+                self.answer_with(index, |reply| reply.ok());
+            }
+            Debugging::Object { .. } => {
+                self.gather(index, Finish::Sole, || Subject::Debug(debugging.clone()));
+            }
+            Debugging::ActiveExpiry(_) | Debugging::Sleep(_) => {
+                self.gather(index, Finish::Same, || Subject::Debug(debugging.clone()));
+            }
+        }
+    }
+
+    /// This core's part; one that has nothing to say adds nothing to the answer.
+    pub(super) fn settle_debug(&mut self, debugging: &Debugging, answer: &mut Vec<u8>) {
+        match debugging {
+            Debugging::Object { database, key } => {
+                let key = self.hasher.key(key, slot_of(key));
+                if self.shard.slots.owner(key.slot) != self.shard.index {
+                    return;
+                }
+                let mut out = Out::default();
+                let mut reply = Reply::new(&mut out, Resp::Two);
+                describe_entry(&mut self.shard.keyspace, *database, &key, self.turn.now_ms(), &mut reply);
+                answer.extend_from_slice(&out.bytes);
+            }
+            Debugging::ActiveExpiry(is_on) => {
+                self.housekeeping.expire_actively(*is_on);
+                answer.extend_from_slice(b"+OK\r\n");
+            }
+            Debugging::Sleep(duration) => {
+                self.sleep(*duration);
+                answer.extend_from_slice(b"+OK\r\n");
+            }
+            Debugging::Log(_) | Debugging::ChangeReplicationId => {
+                unreachable!("these concern no single core")
+            }
+        }
+    }
+
+    /// Stops the core. What it has for the others goes out first, so that all can sleep at the same time.
+    fn sleep(&mut self, duration: Duration) {
+        self.mesh.flush();
+        std::thread::sleep(duration);
+    }
+}

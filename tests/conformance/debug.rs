@@ -1,0 +1,114 @@
+//! DEBUG: it has no grammar that requests could be made from, so they are listed.
+
+use std::time::{Duration, Instant};
+
+use super::common::{Client, Launch, Server, words};
+
+/// After so long nothing more is expected.
+const QUIET: Duration = Duration::from_millis(500);
+
+const REQUESTS: &[&str] = &[
+    "DEBUG",
+    "DEBUG nosuch",
+    "DEBUG nosuch x y",
+    "DEBUG SLEEP",
+    "DEBUG SLEEP 0",
+    "DEBUG sleep 0.001 x",
+    "DEBUG sleep x",
+    "DEBUG sleep -1",
+    "DEBUG SET-ACTIVE-EXPIRE",
+    "DEBUG SET-ACTIVE-EXPIRE 0",
+    "DEBUG SET-ACTIVE-EXPIRE 1",
+    "DEBUG OBJECT",
+    "DEBUG OBJECT nosuch",
+    "DEBUG ERROR",
+    "DEBUG ERROR OOPS",
+    "DEBUG ERROR OOPS x",
+    "DEBUG LOG",
+    "DEBUG LOG hello",
+    "DEBUG CHANGE-REPL-ID",
+    "DEBUG CHANGE-REPL-ID x",
+    "DEBUG HELP x",
+    "DEBUG STRINGMATCH-LEN 10 *",
+    "DEBUG PROTOCOL",
+    "DEBUG PROTOCOL nosuch",
+    "DEBUG PROTOCOL string",
+    "DEBUG PROTOCOL integer",
+    "DEBUG PROTOCOL double",
+    "DEBUG PROTOCOL null",
+    "DEBUG PROTOCOL array",
+    "DEBUG PROTOCOL set",
+    "DEBUG PROTOCOL map",
+    "DEBUG PROTOCOL bignum",
+    "DEBUG PROTOCOL TRUE",
+    "DEBUG PROTOCOL false",
+    "DEBUG PROTOCOL verbatim",
+    "DEBUG PROTOCOL attrib",
+    "DEBUG PROTOCOL push",
+];
+
+fn both(access: &str) -> [Server; 2] {
+    [Launch::basalt().shards(2), Launch::redis()]
+        .map(|launch| launch.with("enable-debug-command", access).start())
+}
+
+#[test]
+fn debug_is_answered_and_refused_as_redis_does() {
+    for access in ["no", "local", "yes"] {
+        let servers = both(access);
+        for hello in ["HELLO 2", "HELLO 3"] {
+            let [ours, theirs] = servers.each_ref().map(|server| replies(server, hello));
+            assert_eq!(ours, theirs, "enable-debug-command {access}, {hello}");
+        }
+    }
+}
+
+/// The bytes of all replies, as text.
+fn replies(server: &Server, hello: &str) -> String {
+    let mut client = server.client();
+    client.ask(hello);
+    client.send(&REQUESTS.iter().flat_map(|request| words(request)).collect::<Vec<_>>());
+    String::from_utf8(client.listen(QUIET).bytes).expect("text")
+}
+
+#[test]
+fn debug_object_tells_as_redis_does() {
+    let servers = both("yes");
+    let mut clients = servers.each_ref().map(|server| server.client());
+    for value in ["1", "-129", "70000", "9999999999", "abc", "0123456789abcdefghij"] {
+        for client in &mut clients {
+            client.ask(&format!("SET k {value}"));
+        }
+        let [ours, theirs] = clients.each_mut().map(fields);
+        assert_eq!(ours, theirs, "{value}");
+    }
+}
+
+/// What DEBUG OBJECT says that is no matter of memory and time.
+fn fields(client: &mut Client) -> Vec<String> {
+    let text = client.ask("DEBUG OBJECT k").string();
+    let differs = |word: &&str| !word.starts_with("at:") && !word.starts_with("lru");
+    text.split(' ').filter(differs).map(str::to_owned).collect()
+}
+
+#[test]
+fn debug_sleep_stops_all_cores() {
+    let server = Launch::basalt().shards(2).with("enable-debug-command", "yes").start();
+    let mut sleeper = server.client();
+    let mut others: Vec<_> = (0..4).map(|_| server.client()).collect();
+    let begin = Instant::now();
+    sleeper.send(&words("DEBUG SLEEP 0.5"));
+    assert!(!sleeper.read().is_error());
+    let took = begin.elapsed();
+    assert!(took >= Duration::from_millis(500), "{took:?}");
+    // While it lasts nobody is answered.
+    let begin = Instant::now();
+    sleeper.send(&words("DEBUG SLEEP 0.5"));
+    let is_asleep = |client: &mut Client| {
+        std::thread::sleep(Duration::from_millis(50));
+        client.send(&words("PING"));
+        client.read();
+        begin.elapsed() >= Duration::from_millis(400)
+    };
+    assert!(others.iter_mut().all(is_asleep));
+}
