@@ -10,6 +10,7 @@ use basalt::config::{Config, LogFormat, LogLevel, Settings, Start};
 use basalt::control_plane::ControlPlane;
 use basalt::data_plane::launch::{launch, placement};
 use basalt::sys::host::random_id;
+use basalt::sys::memory::ALLOCATOR_SETTINGS;
 use basalt::sys::probe::{check_host, raise_descriptor_limit};
 use basalt::sys::waker::Waker;
 use tracing::Level;
@@ -17,6 +18,10 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Read by the allocator before `main`.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+pub static ALLOCATOR_CONFIGURATION: &[u8; ALLOCATOR_SETTINGS.len()] = ALLOCATOR_SETTINGS;
 
 fn main() -> ExitCode {
     let config = match Config::from_args(std::env::args_os().skip(1)) {
