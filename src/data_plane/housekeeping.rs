@@ -7,8 +7,26 @@ use crate::keyspace::Cause;
 
 /// How often expired keys are looked for while there are keys with a deadline.
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(100);
-/// Units of work of one slice of either kind: about half a millisecond.
-const SLICE: usize = 4000;
+/// How long a slice of either kind may take: both together stay below half a millisecond. The clock of the wall is
+/// read, not that of the thread, because that is cheaper and a slice that was interrupted may as well end early.
+const SLICE: Duration = Duration::from_micros(200);
+/// Units of work between two looks at the clock: 2 us, or 50 where every entry has a block of its own to free.
+const STEP: usize = 64;
+
+/// Repeats `step`, which is given units of work and tells whether all is done, for a slice of time. Tells the same.
+pub fn in_slice(mut step: impl FnMut(usize) -> bool) -> bool {
+    // Most often there is nothing to do, and no clock is read.
+    if step(STEP) {
+        return true;
+    }
+    let start = Instant::now();
+    while start.elapsed() < SLICE {
+        if step(STEP) {
+            return true;
+        }
+    }
+    false
+}
 
 /// What is left to be done for the shard.
 #[derive(Default)]
@@ -38,12 +56,13 @@ impl Core {
     /// Does a slice of what is due.
     pub(super) fn keep_house(&mut self) {
         let keyspace = &mut self.shard.keyspace;
-        self.housekeeping.has_flushed_tables = !keyspace.free_some(SLICE);
+        self.housekeeping.has_flushed_tables = !in_slice(|budget| keyspace.free_some(budget));
         let is_due = self.housekeeping.next_expiry.is_some_and(|at| at <= Instant::now());
         if is_due || self.housekeeping.has_due_keys {
-            let budget = if self.housekeeping.is_expiry_off { 0 } else { SLICE };
-            let work = keyspace.expire_due(self.turn.now_ms(), budget);
-            self.housekeeping.has_due_keys = work >= SLICE;
+            let now_ms = self.turn.now_ms();
+            let is_off = self.housekeeping.is_expiry_off || self.pauses.end().is_some();
+            self.housekeeping.has_due_keys =
+                !is_off && !in_slice(|budget| keyspace.expire_due(now_ms, budget) < budget);
             self.housekeeping.next_expiry = None;
         }
         if self.housekeeping.next_expiry.is_none() {
@@ -62,5 +81,21 @@ impl Core {
         let expired = changes.notes().filter(|note| note.cause == Cause::Expired).count();
         changes.forget_notes();
         self.counters().expired_keys.add(expired as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_slice;
+
+    #[test]
+    fn a_slice_ends_with_the_work_or_with_its_time() {
+        let mut left = 3;
+        let is_done = in_slice(|_| {
+            left -= 1;
+            left == 0
+        });
+        assert!(is_done && left == 0);
+        assert!(!in_slice(|_| false), "work without end is left for the next slice");
     }
 }

@@ -10,7 +10,7 @@ mod debug;
 mod facts;
 mod follow;
 mod gathering;
-mod housekeeping;
+pub mod housekeeping;
 mod inbox;
 pub mod launch;
 mod mesh;

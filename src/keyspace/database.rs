@@ -277,15 +277,17 @@ impl Database {
                 self.freed_slots += 1;
                 continue;
             };
-            budget = budget.saturating_sub(1);
             // Entries that own nothing outside their slab go with it, without being looked at.
             if self.tally.owning_count > 0 {
-                budget = budget.saturating_sub(segment.len());
-                segment.drain(|entry| {
+                budget -= segment.drain_some(budget, |entry| {
                     self.tally.subtract(entry.view());
                     entry.free(&mut self.slabs);
                 });
+                if segment.len() > 0 {
+                    return 0;
+                }
             }
+            budget = budget.saturating_sub(1);
             table.drop_last_segment();
         }
         if budget == 0 {

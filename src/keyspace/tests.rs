@@ -189,10 +189,10 @@ fn a_flushed_database_is_freed_in_slices() {
     keyspace.flush(0);
     assert_eq!((keyspace.len(0), keyspace.memory_bytes()), (0, 0));
     let mut slices = 0;
-    while !keyspace.free_some(100) {
+    while !keyspace.free_some(if slices < 100 { 1 } else { 30 }) {
         slices += 1;
     }
-    assert!(slices > 10, "{slices}");
+    assert!((100 + 4900 / 30..1000).contains(&slices), "no slice drains a whole segment: {slices}");
     assert!(value(keyspace, b"key:1").is_none());
 }
 

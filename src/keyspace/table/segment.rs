@@ -323,6 +323,20 @@ impl Segment {
         *self = Segment::empty(self.depth());
     }
 
+    /// Takes up to `limit` entries out, from the last group on, of a table that is not searched any more. Tells how many.
+    pub fn drain_some(&mut self, limit: usize, mut each: impl FnMut(Entry)) -> usize {
+        let mut drained = 0;
+        for group in self.groups_mut().iter_mut().rev() {
+            for cell in group.occupied().take(limit - drained) {
+                // SAFETY: the cell was occupied and is cleared, so the ownership comes out once.
+                each(unsafe { group.clear(cell).into_entry() });
+                drained += 1;
+            }
+        }
+        self.count -= drained as u32;
+        drained
+    }
+
     /// All entries, in the order of groups.
     pub fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
         // SAFETY: an occupied cell refers to an entry that this segment owns, and `self` is borrowed.
