@@ -1,109 +1,35 @@
-//! Times one shard's table without a server around it, and weighs its memory.
+//! Times one shard's table without a server around it.
 //!
-//! `cargo bench --bench lookup` runs everything; `-- speed`, `-- growth`, `-- expiry` or `-- memory` a part, and a number of keys
-//! after it another size. Each figure is the least of several rounds, in nanoseconds of CPU time per operation.
+//! `cargo bench --bench lookup` does so for a million keys and for ten; `-- 3000000` for another number. Each figure is the
+//! least of several rounds, in nanoseconds of CPU time per operation.
+
+mod common;
 
 use std::env;
-use std::fs;
 use std::hint::black_box;
 use std::process::Command;
 
 use basalt::cluster::slot::slot_of;
 use basalt::keyspace::{Cause, Deadline, Hasher, Key, Keyspace, Recency, Value};
+use common::{NOW_MS, Random, cpu_ns, name};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-const NOW_MS: u64 = 1_700_000_000_000;
 const ROUNDS: usize = 5;
 const BATCH: usize = 16;
 
 fn main() {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words[..] {
-        ["speed", keys] => speed(number(keys)),
-        ["growth", keys] => growth(number(keys)),
-        ["expiry", keys] => expiry(number(keys)),
-        ["memory", shape, keys] => memory(shape, number(keys)),
-        _ => everything(words.first().copied()),
+    let keys: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [keys] = &keys[..] {
+        return speed(keys.parse().expect("the number of keys is a number"));
     }
-}
-
-fn number(text: &str) -> usize {
-    text.parse().expect("the number of keys is a number")
-}
-
-/// Each part in a process of its own, so that none inherits another's heap.
-fn everything(part: Option<&str>) {
-    let parts = [
-        "speed 1000000",
-        "speed 10000000",
-        "growth 10000000",
-        "expiry 20000000",
-        "memory 16+64 100000",
-        "memory 16+64 1000000",
-        "memory 16+64 4000000",
-        "memory 16+64 8000000",
-        "memory 8+8 100000",
-        "memory 8+8 1000000",
-        "memory 8+8 4000000",
-        "memory 8+8 8000000",
-        "memory 16+64-one-tag 4000000",
-        "memory 8+8-one-tag 4000000",
-        "memory mixed 4000000",
-    ];
+    // Each size in a process of its own, so that none inherits another's heap.
     let program = env::current_exe().expect("a running program has a path");
-    for line in parts.iter().filter(|line| part.is_none_or(|part| line.starts_with(part))) {
-        // Free pages that the allocator keeps are not what keys cost: `memory` gives them back at once. `growth` never does,
-        // because giving back the pages of its first go would count as long inserts of its second.
-        let settings = match line.split(' ').next() {
-            Some("memory") => "dirty_decay_ms:0,muzzy_decay_ms:0",
-            Some("growth") => "dirty_decay_ms:-1,muzzy_decay_ms:-1",
-            _ => "",
-        };
-        let mut command = Command::new(&program);
-        let status = command
-            .args(line.split(' '))
-            .env("_RJEM_MALLOC_CONF", settings)
-            .status()
-            .expect("the program starts again");
+    for keys in ["1000000", "10000000"] {
+        let status = Command::new(&program).arg(keys).status().expect("the program starts again");
         assert!(status.success());
     }
-}
-
-/// Calling thread's CPU time in nanoseconds.
-fn cpu_ns() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the clock exists and the structure is ours.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
-fn resident_bytes() -> usize {
-    let text = fs::read_to_string("/proc/self/statm").expect("Linux tells memory in /proc");
-    let pages: usize = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("statm has pages");
-    pages * 4096
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(0xd129_42f2_fb36_2a2d).wrapping_add(0x9e37_79b9);
-        ((u128::from(self.0) * bound as u128) >> 64) as usize
-    }
-}
-
-/// A key of 16 bytes.
-fn name(number: usize) -> [u8; 16] {
-    let mut name = *b"key:000000000000";
-    let mut rest = number;
-    for digit in name[4..].iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    name
 }
 
 fn key<'a>(hasher: &Hasher, name: &'a [u8]) -> Key<'a> {
@@ -234,120 +160,4 @@ fn in_batches(
             each(keyspace, key);
         }
     }
-}
-
-/// Inserts keys and tells the mean, and in a second go, which reads the clock at each, the longest single insert.
-fn growth(count: usize) {
-    for tag in ["", "one tag"] {
-        let hasher = Hasher::seeded(11);
-        let insert = |keyspace: &mut Keyspace, number: usize| {
-            let name = name(number);
-            let slot = if tag.is_empty() { slot_of(&name) } else { 5 };
-            set(keyspace, &hasher.key(&name, slot), Value::Text(&[b'v'; 64]));
-        };
-        let mut keyspace = Keyspace::new(1, hasher.clone(), Recency::Lru);
-        let start = cpu_ns();
-        (0..count).for_each(|number| insert(&mut keyspace, number));
-        let mean = (cpu_ns() - start) as f64 / count as f64;
-
-        keyspace = Keyspace::new(1, hasher.clone(), Recency::Lru);
-        let (mut longest, mut over) = (0, 0);
-        let mut last = cpu_ns();
-        for number in 0..count {
-            insert(&mut keyspace, number);
-            let now = cpu_ns();
-            longest = longest.max(now - last);
-            over += usize::from(now - last > 100_000);
-            last = now;
-        }
-        println!(
-            "insert {tag:<37} {count:>9} keys {mean:>8.1} ns, longest {} us, {over} above 100 us",
-            longest / 1000
-        );
-    }
-}
-
-/// Keys that live an hour and are renewed as they expire: what a ticker spends on them, in parts of a core.
-fn expiry(count: usize) {
-    const HOUR_MS: u64 = 3_600_000;
-    const TICK_MS: u64 = 10;
-    let hasher = Hasher::seeded(11);
-    let mut keyspace = Keyspace::new(1, hasher.clone(), Recency::Lru);
-    let insert = |keyspace: &mut Keyspace, number: usize, now_ms: u64, deadline_ms: u64| {
-        let name = name(number);
-        keyspace.set(0, &key(&hasher, &name), Value::Int(1), Deadline::At(deadline_ms), Cause::Set, now_ms);
-    };
-    let deadline_of = |number: usize| NOW_MS + HOUR_MS * (number as u64 + 1) / count as u64;
-    (0..count).for_each(|number| insert(&mut keyspace, number, NOW_MS, deadline_of(number)));
-    let (mut spent, mut longest, mut renewed, mut removed) = (0, 0, 0, 0);
-    let minutes = 10;
-    for tick in 1..=minutes * 60_000 / TICK_MS {
-        let now_ms = NOW_MS + tick * TICK_MS;
-        let start = cpu_ns();
-        keyspace.expire_due(now_ms, 10_000);
-        let slice = cpu_ns() - start;
-        spent += slice;
-        longest = longest.max(slice);
-        removed += keyspace.changes().notes().count();
-        keyspace.changes_mut().forget_notes();
-        // As many new keys as deadlines passed, so that the number of keys stays.
-        while renewed < count && deadline_of(renewed) <= now_ms {
-            insert(&mut keyspace, count + renewed, now_ms, now_ms + HOUR_MS);
-            renewed += 1;
-        }
-    }
-    println!(
-        "expiry, an hour to live, {minutes} minutes {count:>19} keys {:>8.2} % of a core, longest slice {} us, \
-         {removed} removed, {:.2} % due and there",
-        spent as f64 / (minutes as f64 * 60e9) * 100.0,
-        longest / 1000,
-        (renewed - removed) as f64 / count as f64 * 100.0,
-    );
-    let due = count.min(1_000_000);
-    keyspace.flush(0);
-    while !keyspace.free_some(100_000) {}
-    (0..due).for_each(|number| insert(&mut keyspace, number, NOW_MS, NOW_MS + number as u64 % 1000));
-    let (mut slices, mut longest) = (0, 0);
-    let start = cpu_ns();
-    while !keyspace.is_empty(0) {
-        let begin = cpu_ns();
-        keyspace.expire_due(NOW_MS + 1001, 10_000);
-        longest = longest.max(cpu_ns() - begin);
-        slices += 1;
-        keyspace.changes_mut().forget_notes();
-    }
-    println!(
-        "expiry, due in one second {due:>28} keys {:>8.1} ns a key, {slices} slices, longest {} us",
-        (cpu_ns() - start) as f64 / due as f64,
-        longest / 1000
-    );
-}
-
-fn memory(shape: &str, count: usize) {
-    let hasher = Hasher::seeded(11);
-    let mut keyspace = Keyspace::new(1, hasher.clone(), Recency::Lru);
-    let before = resident_bytes();
-    let mut random = Random(9);
-    let mut user_bytes = 0;
-    for number in 0..count {
-        let name = name(number);
-        let value = [b'v'; 256];
-        let (name, value): (&[u8], &[u8]) = match shape {
-            "16+64" | "16+64-one-tag" => (&name, &value[..64]),
-            "8+8" | "8+8-one-tag" => (&name[8..], &value[..8]),
-            "mixed" => (&name[random.below(8)..], &value[..16 + random.below(240)]),
-            other => panic!("no shape {other}"),
-        };
-        user_bytes += name.len() + value.len();
-        let slot = if shape.ends_with("one-tag") { 5 } else { slot_of(name) };
-        set(&mut keyspace, &hasher.key(name, slot), Value::Text(value));
-    }
-    let per_key = |bytes: usize| bytes as f64 / keyspace.len(0) as f64;
-    println!(
-        "memory {shape:<16} {:>9} keys: {:>6.1} bytes resident, {:>6.1} counted, {:>6.1} of the user's",
-        keyspace.len(0),
-        per_key(resident_bytes() - before),
-        per_key(keyspace.memory_bytes()),
-        user_bytes as f64 / count as f64,
-    );
 }
