@@ -4,8 +4,8 @@ use tikv_jemalloc_ctl::{epoch, stats};
 
 /// How jemalloc is set up. A program exports it as `_rjem_malloc_conf`, which is read before `main`; the variable
 /// `_RJEM_MALLOC_CONF` of the environment has the last word. docs/decisions/0007 says why these.
-pub const ALLOCATOR_SETTINGS: &[u8; 67] =
-    b"background_thread:true,max_background_threads:1,dirty_decay_ms:500\0";
+pub const ALLOCATOR_SETTINGS: &[u8; 89] =
+    b"background_thread:true,max_background_threads:1,dirty_decay_ms:500,cache_oblivious:false\0";
 
 /// Figures of the allocator and of the kernel, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
