@@ -1,6 +1,9 @@
-//! Random operations on a key space and on a `BTreeMap`, compared step by step. The seed is printed and replays.
+//! Random operations on a key space and on a `BTreeMap`, compared step by step.
+//!
+//! `BASALT_SEED` is printed and replays a run; `BASALT_STEPS` gives every run another length. Each database has a scan under
+//! way all the time: when it ends, it must have seen every key that was there since before it began.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::keyspace::*;
 
@@ -20,10 +23,21 @@ pub struct Run {
     pub databases: usize,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 struct Stored {
     value: Vec<u8>,
     deadline_ms: Option<u64>,
+    /// The step that put the key there, which overwriting does not change.
+    since: u64,
+}
+
+/// A scan under way.
+#[derive(Clone, Default)]
+struct Scan {
+    cursor: u64,
+    /// The step that it began in.
+    since: u64,
+    seen: BTreeSet<Vec<u8>>,
 }
 
 impl Stored {
@@ -39,30 +53,41 @@ struct Check {
     keyspace: Keyspace,
     hasher: Hasher,
     maps: Vec<Map>,
+    scans: Vec<Scan>,
     random: u64,
     now_ms: u64,
+    steps_done: u64,
 }
 
 impl Run {
     pub fn check(self) {
-        let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
+        let seed = number_of("BASALT_SEED").unwrap_or_else(|| {
             u64::from(std::process::id()) << 32 | u64::from(self.keys as u32) ^ self.steps << 7
         });
-        println!("SEED={seed} {self:?}");
+        let run = Run { steps: number_of("BASALT_STEPS").unwrap_or(self.steps), ..self };
+        println!("BASALT_SEED={seed} {run:?}");
         let hasher = Hasher::seeded(seed);
         let mut check = Check {
-            run: self,
+            run,
             keyspace: Keyspace::new(self.databases, hasher.clone(), Recency::Lru),
             hasher,
             maps: vec![Map::new(); self.databases],
+            scans: vec![Scan::default(); self.databases],
             random: seed,
             now_ms: 1_700_000_000_000,
+            steps_done: 0,
         };
-        for step in 0..self.steps {
+        for step in 0..run.steps {
+            check.steps_done = step;
             check.step(step);
         }
         check.compare_all();
     }
+}
+
+fn number_of(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
 }
 
 impl Check {
@@ -115,8 +140,10 @@ impl Check {
             self.now_ms += self.below(200);
         }
         let now_ms = self.now_ms;
-        if self.below(30) == 0 {
-            return self.maintain(database);
+        match self.below(60) {
+            0 | 1 => return self.maintain(database),
+            2..5 => return self.go_on_scanning(database),
+            _ => {}
         }
         self.maps[database].retain_live(&name, now_ms);
         // Long stretches of mostly growing and mostly shrinking, so that tables split and collapse.
@@ -142,12 +169,16 @@ impl Check {
             0 => {
                 self.keyspace.flush(database);
                 self.maps[database].clear();
+                self.begin_scan(database);
             }
             1 => self.compare_all(),
             2 => self.compare_scan(database),
             3 => {
                 self.keyspace.swap_databases(database, other);
                 self.maps.swap(database, other);
+                // A cursor means nothing in another database.
+                self.begin_scan(database);
+                self.begin_scan(other);
             }
             4..8 => self.send_slot_away_and_back(database),
             8..12 => self.random_key(database),
@@ -196,6 +227,29 @@ impl Check {
         }
     }
 
+    fn begin_scan(&mut self, database: usize) {
+        self.scans[database] = Scan { since: self.steps_done, ..Scan::default() };
+    }
+
+    fn go_on_scanning(&mut self, database: usize) {
+        let count = self.below(self.run.keys / 400 + 10) as usize + 1;
+        let scan = &mut self.scans[database];
+        scan.cursor = self.keyspace.scan(database, scan.cursor, count, self.now_ms, |entry| {
+            scan.seen.insert(entry.key().to_vec());
+        });
+        assert!(scan.cursor < 1 << 53);
+        if scan.cursor != 0 {
+            return;
+        }
+        let throughout = self.maps[database]
+            .iter()
+            .filter(|(_, stored)| stored.since < scan.since && stored.is_live(self.now_ms));
+        for (name, _) in throughout {
+            assert!(scan.seen.contains(name), "the scan did not see {:?}", name.escape_ascii().to_string());
+        }
+        self.begin_scan(database);
+    }
+
     fn compare_scan(&mut self, database: usize) {
         let count = self.below(30) as usize + 1;
         let mut seen = BTreeMap::new();
@@ -228,7 +282,8 @@ impl Check {
             if self.below(2) == 0 { Value::Bytes(&value) } else { Value::Large(value.clone().into()) };
         let existed = self.keyspace.set(database, key, given, deadline, Cause::Set, self.now_ms);
         assert_eq!(existed, former.is_some());
-        self.maps[database].insert(key.bytes.to_vec(), Stored { value, deadline_ms });
+        let since = former.map_or(self.steps_done, |stored| stored.since);
+        self.maps[database].insert(key.bytes.to_vec(), Stored { value, deadline_ms, since });
     }
 
     fn set_deadline(&mut self, database: usize, key: &Key<'_>) {
@@ -243,7 +298,8 @@ impl Check {
 
     fn edit(&mut self, database: usize, key: &Key<'_>) {
         let stored = self.maps[database].entry(key.bytes.to_vec());
-        let stored = stored.or_insert(Stored { value: Vec::new(), deadline_ms: None }).clone();
+        let since = self.steps_done;
+        let stored = stored.or_insert(Stored { value: Vec::new(), deadline_ms: None, since }).clone();
         let grown = stored.value.len() + self.below(3) as usize * 5 + 1;
         self.keyspace
             .edit_bytes(database, key, grown, Cause::Append, self.now_ms, |bytes| bytes[grown - 1] = b'!');
@@ -262,7 +318,7 @@ impl Check {
         assert_eq!(moved, moves);
         if moves {
             let stored = self.maps[from].remove(key.bytes).expect("it was just seen");
-            self.maps[to].insert(key.bytes.to_vec(), stored);
+            self.maps[to].insert(key.bytes.to_vec(), Stored { since: self.steps_done, ..stored });
         }
     }
 
@@ -270,8 +326,9 @@ impl Check {
         let found = self
             .keyspace
             .find(database, key, self.now_ms)
-            .map(|entry| Stored { value: entry.value().to_vec(), deadline_ms: entry.deadline_ms() });
-        assert_eq!(found.as_ref(), self.maps[database].get(key.bytes));
+            .map(|entry| (entry.value().to_vec(), entry.deadline_ms()));
+        let stored = self.maps[database].get(key.bytes);
+        assert_eq!(found, stored.map(|stored| (stored.value.clone(), stored.deadline_ms)));
     }
 
     fn compare_all(&mut self) {
