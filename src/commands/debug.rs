@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::cluster::SLOT_COUNT;
 use crate::commands::call::{Ask, DebugAccess, Debugging, Next, SessionCall};
 use crate::commands::caller::Address;
 use crate::commands::docs::server as docs;
@@ -15,6 +16,7 @@ use crate::commands::help;
 use crate::commands::object::references;
 use crate::commands::row::{Command, Flags, session};
 use crate::keyspace::{Key, Keyspace, ValueRef};
+use crate::protocol::request::integer;
 use crate::protocol::{Reply, Resp};
 
 const OPERATOR: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE);
@@ -28,6 +30,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("CHANGE-REPL-ID", 2, |_| Ok(ask(Debugging::ChangeReplicationId))),
     ("ERROR", 3, error),
     ("HELP", 2, help),
+    ("MOVE-SLOT", 4, move_slot),
     ("LOG", 3, |call| Ok(ask(Debugging::Log(argument(call))))),
     ("OBJECT", 3, |call| Ok(ask(Debugging::Object { database: call.caller.database, key: argument(call) }))),
     ("PROTOCOL", 3, protocol),
@@ -68,6 +71,17 @@ fn is_allowed(call: &SessionCall) -> bool {
         }
         (DebugAccess::Nobody, _) => false,
     }
+}
+
+/// Gives a slot to another shard: `DEBUG MOVE-SLOT slot shard`. Ours alone.
+fn move_slot(call: &mut SessionCall) -> Result<Next, CommandError> {
+    let number = |index: usize, count: usize| {
+        let number = integer(call.args.at(index)).and_then(|number| u16::try_from(number).ok());
+        number.filter(|&number| usize::from(number) < count)
+    };
+    let slot = number(2, SLOT_COUNT).ok_or(CommandError::Text("ERR Invalid slot"))?;
+    let to = number(3, call.turn.process.shards.into()).ok_or(CommandError::Text("ERR Invalid shard"))?;
+    Ok(Next::Ask(Ask::MoveSlot { slot, to }))
 }
 
 fn ask(debugging: Debugging) -> Next {
@@ -201,6 +215,7 @@ const HELP: help::Lines = &[
     ("CHANGE-REPL-ID", &["Gives the server another replication ID."]),
     ("ERROR <string>", &["Answers with <string> as an error."]),
     ("LOG <message>", &["Writes <message> to the log."]),
+    ("MOVE-SLOT <slot> <shard>", &["Gives the keys of <slot> to <shard> while both go on serving."]),
     ("OBJECT <key>", &["Tells how <key> is stored."]),
     (
         "PROTOCOL <type>",

@@ -65,6 +65,13 @@ pub enum Keys {
     Between(u8, u8),
 }
 
+impl Keys {
+    /// Whether the last key of a request of so many arguments has no value behind it, although it should.
+    pub fn lack_a_value(self, argument_count: usize) -> bool {
+        matches!(self, Keys::PairsFrom(index) if !(argument_count - usize::from(index)).is_multiple_of(2))
+    }
+}
+
 /// Which shards a request visits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spread {

@@ -143,6 +143,7 @@ impl Core {
             self.shard.keyspace.prefetch_group(entry.database.into(), &key);
         }
         self.reply(index, |out| Reply::new(out, Default::default()).array(queue.len()));
+        self.connections.at(index).session.in_transaction = true;
         for at in 0..queue.len() {
             let queued = queue.request(at);
             let Context { database, resp, no_touch } = context_of(&self.connections.at(index).session.caller);
@@ -156,6 +157,8 @@ impl Core {
                 shard.execute(&request, turn, out);
             });
         }
+        self.connections.at(index).session.in_transaction = false;
+        self.settle(index);
     }
 
     fn run_queued_session(&mut self, index: u32, request: &Request) {
@@ -215,6 +218,9 @@ impl Core {
 
     /// Moves a slot to another shard.
     pub(super) fn move_slot(&mut self, index: u32, slot: u16, to: u16) {
+        if self.connections.at(index).session.in_transaction {
+            return self.reply(index, |out| out.bytes.extend_from_slice(NOT_ALLOWED));
+        }
         let ticket = self.next_ticket();
         let origin = origin_of(index, self.connections.at(index));
         self.start(Errand::SlotMove(Box::new(SlotMove::new(ticket, origin, slot, to))));

@@ -3,10 +3,9 @@
 use crate::cluster::{SLOT_COUNT, SlotMap, slot_of};
 use crate::commands::row::{Flags, Keys};
 use crate::commands::{Command, Run, Spread};
-use crate::keyspace::{Hasher, cursor_slot};
 use crate::protocol::Args;
 use crate::protocol::request::integer;
-use crate::shard::Request;
+use crate::shard::{Hasher, Request, cursor_slot};
 
 /// Who runs a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +38,13 @@ pub fn route(command: &Command, args: &Args, slots: &SlotMap, hasher: &Hasher, h
         let key = args.at(first);
         let (hash, slot) = (hasher.hash(key), slot_of(key));
         let owner = slots.owner(slot);
-        let is_alone = slots.shards == 1 || keys.all(|index| slots.owner(slot_of(args.at(index))) == owner);
-        let route = if is_alone { Route::One(owner) } else { Route::Transaction };
+        let mut is_alone = || keys.all(|index| slots.owner(slot_of(args.at(index))) == owner);
+        let route = match () {
+            () if slots.shards == 1 || is_alone() => Route::One(owner),
+            // It will be refused wherever it goes, but could not be split.
+            () if command.keys.lack_a_value(args.len()) => Route::One(home),
+            () => Route::Transaction,
+        };
         return Routed { route, hash, slot };
     }
     let route = match command.spread {

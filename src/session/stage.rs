@@ -3,13 +3,12 @@
 use crate::cluster::{SlotMap, slot_of};
 use crate::commands::row::Flags;
 use crate::commands::{Across, Command, CommandError, Fetched, Merge, Run, Spread, Stored};
-use crate::keyspace::Hasher;
 use crate::session::route::{Route, cursor_slot_of};
-use crate::shard::Request;
 use crate::shard::jobs::modes_of;
 use crate::shard::locks::{Mode, WHOLE, Want, key_lock};
 use crate::shard::parcel::Parcel;
 use crate::shard::visit::{Task, TaskKind};
+use crate::shard::{Hasher, Request};
 
 /// A command whose steps cross shards, and how far it has come.
 pub enum Crossing {
@@ -44,10 +43,12 @@ pub fn for_each_want(
     if keys.len() > 0 {
         for index in keys {
             let key = request.args.at(index);
-            let slot = slot_of(key);
+            let (slot, hash) = (slot_of(key), hasher.hash(key));
             let owner = slots.owner(slot);
-            want(owner, (WHOLE, intent), None);
-            want(owner, (key_lock(hasher.hash(key)), mode), Some(slot));
+            // A request that will be refused may have keys elsewhere than where it goes.
+            let shard = if let Route::One(shard) = route { shard } else { owner };
+            want(shard, (WHOLE, intent), None);
+            want(shard, (key_lock(hash), mode), (shard == owner).then_some(slot));
         }
         return;
     }

@@ -10,17 +10,16 @@
 use crate::cluster::{SlotMap, slot_of};
 use crate::commands::row::Flags;
 use crate::commands::{Run, Stored};
-use crate::keyspace::Hasher;
 use crate::protocol::reply::Mark;
 use crate::protocol::{Out, Reply, Resp};
 use crate::session::gather::{Finish, Gather};
 use crate::session::route::{Route, Routed, route};
 use crate::session::stage::{self, Crossing};
-use crate::shard::Request;
 use crate::shard::jobs::tidy;
 use crate::shard::locks::{Mode, WHOLE, Want};
 use crate::shard::parcel::Parcel;
 use crate::shard::visit::{Agreed, Outcome, Step, Task, TaskKind, Then, Ticket, Visit};
+use crate::shard::{Hasher, Request};
 
 /// What a transaction needs of the client that it runs for. If the client is gone it runs all the same, and nobody
 /// hears of it.

@@ -234,7 +234,7 @@ impl Check {
     fn go_on_scanning(&mut self, database: usize) {
         let count = self.below(self.run.keys / 400 + 10) as usize + 1;
         let scan = &mut self.scans[database];
-        scan.cursor = self.keyspace.scan(database, scan.cursor, count, self.now_ms, |entry| {
+        scan.cursor = self.keyspace.scan(database, scan.cursor, SLOT_COUNT, count, self.now_ms, |entry| {
             scan.seen.insert(entry.key().to_vec());
         });
         assert!(scan.cursor < 1 << 53);
