@@ -18,6 +18,7 @@ pub mod table;
 mod client;
 mod client_filter;
 mod connection;
+mod counter;
 mod describe;
 mod docs;
 mod document;
@@ -33,6 +34,7 @@ mod rename;
 mod server;
 mod set_options;
 mod string;
+mod string_part;
 pub mod transaction;
 mod walk;
 

@@ -5,8 +5,8 @@ use crate::commands::docs::string as docs;
 use crate::commands::error::CommandError;
 use crate::commands::row::Keys::{AllFrom, At, PairsFrom};
 use crate::commands::row::{Access, Categories, Command, Flags, Merge, read, write};
-use crate::commands::set_options::{Expiry, SetOptions};
-use crate::keyspace::{Cause, DEADLINE_MS_MAX, Deadline, EntryRef, Kind, Value, ValueRef};
+use crate::commands::set_options::{Expiry, SetOptions, Time, TimeUnit};
+use crate::keyspace::{Cause, Deadline, EntryRef, Kind, Value, ValueRef};
 use crate::protocol::{Args, Reply};
 
 pub const COMMANDS: &[Command] = &[
@@ -31,10 +31,30 @@ pub const COMMANDS: &[Command] = &[
         .flags(Flags::DENYOOM)
         .categories(Categories::STRING)
         .access(Access::OVERWRITE.and(Access::INSERT)),
-    write("APPEND", 3, At(1), append, &docs::APPEND)
+    write("SETNX", 3, At(1), setnx, &docs::SETNX)
         .flags(Flags::DENYOOM.and(Flags::FAST))
         .categories(Categories::STRING)
-        .access(Access::READ_WRITE.and(Access::INSERT)),
+        .access(Access::OVERWRITE.and(Access::INSERT)),
+    write("SETEX", 4, At(1), setex, &docs::SETEX)
+        .flags(Flags::DENYOOM)
+        .categories(Categories::STRING)
+        .access(Access::OVERWRITE.and(Access::UPDATE)),
+    write("PSETEX", 4, At(1), psetex, &docs::PSETEX)
+        .flags(Flags::DENYOOM)
+        .categories(Categories::STRING)
+        .access(Access::OVERWRITE.and(Access::UPDATE)),
+    write("GETSET", 3, At(1), getset, &docs::GETSET)
+        .flags(Flags::DENYOOM.and(Flags::FAST))
+        .categories(Categories::STRING)
+        .access(Access::READ_WRITE.and(Access::ACCESS).and(Access::UPDATE)),
+    write("GETDEL", 2, At(1), getdel, &docs::GETDEL)
+        .flags(Flags::FAST)
+        .categories(Categories::STRING)
+        .access(Access::READ_WRITE.and(Access::ACCESS).and(Access::DELETE)),
+    write("GETEX", -2, At(1), getex, &docs::GETEX)
+        .flags(Flags::FAST)
+        .categories(Categories::STRING)
+        .access(Access::READ_WRITE.and(Access::ACCESS).and(Access::UPDATE)),
 ];
 
 /// From a key to the next one where each has a value behind it.
@@ -49,7 +69,11 @@ fn set(call: &mut Call) -> Result<(), CommandError> {
         3 => SetOptions::default(),
         _ => SetOptions::parse(&call.args)?,
     };
-    let deadline = deadline(&options, call.turn.now_ms())?;
+    let deadline = match options.expiry {
+        Expiry::Clear => Deadline::Clear,
+        Expiry::Keep => Deadline::Keep,
+        Expiry::At(time) => Deadline::At(time.deadline_ms(call.turn.now_ms(), "set")?),
+    };
     if options.replies_with_former {
         reply_with_value(call)?;
     }
@@ -59,24 +83,11 @@ fn set(call: &mut Call) -> Result<(), CommandError> {
         }
         return Ok(());
     }
-    let cause = if matches!(deadline, Deadline::At(_)) { Cause::SetExpiring } else { Cause::Set };
-    store(call, 2, deadline, cause);
+    store(call, 2, deadline, Cause::Set);
     if !options.replies_with_former {
         call.reply.ok();
     }
     Ok(())
-}
-
-fn deadline(options: &SetOptions, now_ms: u64) -> Result<Deadline, CommandError> {
-    Ok(match &options.expiry {
-        Expiry::Clear => Deadline::Clear,
-        Expiry::Keep => Deadline::Keep,
-        Expiry::At(time) => {
-            let deadline_ms = time.deadline_ms(now_ms).ok_or(CommandError::InvalidExpireTime("set"))?;
-            // Later than the table can say is later than anybody will wait.
-            Deadline::At(deadline_ms.min(DEADLINE_MS_MAX))
-        }
-    })
 }
 
 /// What SET does to its key: with GET it reads it as well. Redis looks for the word among all arguments.
@@ -85,6 +96,71 @@ fn set_access(args: &Args) -> Access {
         true => Access::READ_WRITE.and(Access::ACCESS).and(Access::UPDATE),
         false => Access::OVERWRITE.and(Access::UPDATE),
     }
+}
+
+fn setnx(call: &mut Call) -> Result<(), CommandError> {
+    let is_there = call.find().0.is_some();
+    if !is_there {
+        store(call, 2, Deadline::Clear, Cause::Set);
+    }
+    call.reply.integer((!is_there).into());
+    Ok(())
+}
+
+fn setex(call: &mut Call) -> Result<(), CommandError> {
+    store_until(call, TimeUnit::Seconds, "setex")
+}
+
+fn psetex(call: &mut Call) -> Result<(), CommandError> {
+    store_until(call, TimeUnit::Milliseconds, "psetex")
+}
+
+fn store_until(call: &mut Call, unit: TimeUnit, name: &'static str) -> Result<(), CommandError> {
+    let deadline_ms = Time::new(unit, call.args.at(2)).deadline_ms(call.turn.now_ms(), name)?;
+    store(call, 3, Deadline::At(deadline_ms), Cause::Set);
+    call.reply.ok();
+    Ok(())
+}
+
+fn getset(call: &mut Call) -> Result<(), CommandError> {
+    reply_with_value(call)?;
+    store(call, 2, Deadline::Clear, Cause::Set);
+    Ok(())
+}
+
+fn getdel(call: &mut Call) -> Result<(), CommandError> {
+    reply_with_value(call)?;
+    call.keyspace.remove(call.database.into(), &call.key, Cause::Delete, call.turn.now_ms());
+    Ok(())
+}
+
+/// A time that is no number, or out of range, does not matter when the key is absent.
+fn getex(call: &mut Call) -> Result<(), CommandError> {
+    let expiry = Expiry::parse_getex(&call.args)?;
+    let now_ms = call.turn.now_ms();
+    let (entry, reply) = call.read();
+    let Some(entry) = entry else {
+        reply.null();
+        return Ok(());
+    };
+    let has_deadline = entry.has_deadline();
+    write_value(string(entry)?, reply);
+    let (database, key) = (call.database.into(), &call.key);
+    match expiry {
+        Expiry::At(time) => match time.deadline_ms(now_ms, "getex")? {
+            deadline_ms if time.is_absolute() && deadline_ms <= now_ms => {
+                call.keyspace.remove(database, key, Cause::Delete, now_ms);
+            }
+            deadline_ms => {
+                call.keyspace.set_deadline(database, key, Some(deadline_ms), now_ms);
+            }
+        },
+        Expiry::Clear if has_deadline => {
+            call.keyspace.set_deadline(database, key, None, now_ms);
+        }
+        Expiry::Clear | Expiry::Keep => {}
+    }
+    Ok(())
 }
 
 /// Keys that hold something else are given as absent.
@@ -136,35 +212,14 @@ fn store_pairs(call: &mut Call) {
 
 /// Stores the argument at an index under the key.
 #[inline]
-fn store(call: &mut Call, index: usize, deadline: Deadline, cause: Cause) {
+pub fn store(call: &mut Call, index: usize, deadline: Deadline, cause: Cause) {
     let value = match call.args.block_at(index) {
         Some(block) => Value::Large(block),
         None => Value::Bytes(call.args.at(index)),
     };
+    let cause = if matches!(deadline, Deadline::At(_)) { Cause::SetExpiring } else { cause };
     let now_ms = call.turn.now_ms();
     call.keyspace.set(call.database.into(), &call.key, value, deadline, cause, now_ms);
-}
-
-/// An absent key is stored as by SET, a present one becomes raw, even when nothing is appended.
-fn append(call: &mut Call) -> Result<(), CommandError> {
-    let appended = call.args.at(2);
-    let former_bytes = match call.find().0 {
-        Some(entry) => string(entry)?.len(),
-        None => {
-            store(call, 2, Deadline::Clear, Cause::Append);
-            call.reply.integer(appended.len() as i64);
-            return Ok(());
-        }
-    };
-    let length = former_bytes + appended.len();
-    if length as u64 > call.turn.string_bytes_max {
-        return Err(CommandError::StringTooLong);
-    }
-    let now_ms = call.turn.now_ms();
-    let write = |bytes: &mut [u8]| bytes[former_bytes..].copy_from_slice(appended);
-    call.keyspace.edit_bytes(call.database.into(), &call.key, length, Cause::Append, now_ms, write);
-    call.reply.integer(length as i64);
-    Ok(())
 }
 
 /// Replies with the string at the key, or null.
@@ -179,7 +234,7 @@ fn reply_with_value(call: &mut Call) -> Result<(), CommandError> {
 }
 
 #[inline]
-fn string(entry: EntryRef<'_>) -> Result<ValueRef<'_>, CommandError> {
+pub fn string(entry: EntryRef<'_>) -> Result<ValueRef<'_>, CommandError> {
     match entry.kind() {
         Kind::String => Ok(entry.value()),
         _ => Err(CommandError::WrongType),

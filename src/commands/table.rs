@@ -2,11 +2,14 @@
 
 use crate::commands::row::Command;
 use crate::commands::{
-    connection, debug, expire, generic, introspection, object, rename, server, string, transaction, walk,
+    connection, counter, debug, expire, generic, introspection, object, rename, server, string, string_part,
+    transaction, walk,
 };
 
 const FAMILIES: &[&[Command]] = &[
     string::COMMANDS,
+    string_part::COMMANDS,
+    counter::COMMANDS,
     generic::COMMANDS,
     expire::COMMANDS,
     object::COMMANDS,

@@ -7,6 +7,7 @@ mod grammar;
 mod introspection;
 mod keys;
 mod page;
+mod string_parts;
 mod strings;
 
 use executor::Executor;

@@ -88,7 +88,8 @@ pub fn request(leaves: &[Leaf], redis_alone: &BTreeSet<String>, random: &mut Ran
         let is_skipped = matches!(comparer_of(&path), Some(Comparer::Skip(_)));
         let is_left_out = ONE_SHARD.contains(&&path[..]) && !leaves.iter().any(|leaf| leaf.path() == path);
         let is_absent = samples::means_redis_alone(&arguments, redis_alone);
-        if !is_skipped && !is_left_out && !is_absent && !samples::ends_other_connections(&arguments) {
+        let disturbs = samples::ends_other_connections(&arguments) || samples::expires_soon(&arguments);
+        if !is_skipped && !is_left_out && !is_absent && !disturbs {
             return Request { path, arguments };
         }
     }

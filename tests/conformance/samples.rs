@@ -69,6 +69,10 @@ const TIMES: &[&[u8]] = &[
     b"",
 ];
 
+const POSITIONS: &[&[u8]] =
+    &[b"0", b"1", b"3", b"-1", b"-3", b"-100", b"100", b"20000", b"x", b"9223372036854775808"];
+const AMOUNTS: &[&[u8]] =
+    &[b"1", b"-1", b"100", b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808", b"x"];
 const DATABASE_INDICES: &[&[u8]] =
     &[b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"x", b"4294967296", b"9223372036854775808"];
 
@@ -88,6 +92,11 @@ const DEADLINES: &[&[u8]] = &[
 
 /// Values for arguments by name, where any string would nearly always be refused.
 const BY_NAME: &[(&str, &[&[u8]])] = &[
+    ("offset", &[b"0", b"1", b"5", b"20", b"16384", b"-1", b"x", b"536870912", b"9223372036854775807"]),
+    ("start", POSITIONS),
+    ("end", POSITIONS),
+    ("increment", AMOUNTS),
+    ("decrement", AMOUNTS),
     ("index1", DATABASE_INDICES),
     ("index2", DATABASE_INDICES),
     ("destination-db", DATABASE_INDICES),
@@ -250,6 +259,20 @@ pub fn look_at_key(arguments: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     let has_time = |word: &Vec<u8>| word.eq_ignore_ascii_case(b"EXAT") || word.eq_ignore_ascii_case(b"PXAT");
     let key = arguments.get(1)?;
     arguments.iter().any(has_time).then(|| vec![b"EXISTS".to_vec(), key.clone()])
+}
+
+/// Requests that would let a key expire while the test runs: it would be there for one server and not for the other.
+pub fn expires_soon(arguments: &[Vec<u8>]) -> bool {
+    let is = |index: usize, words: &[&str]| {
+        let argument: Option<&Vec<u8>> = arguments.get(index);
+        words.iter().any(|word| argument.is_some_and(|found| found.eq_ignore_ascii_case(word.as_bytes())))
+    };
+    let is_short = |index: usize| {
+        let text = arguments.get(index).and_then(|argument| std::str::from_utf8(argument).ok());
+        text.and_then(|text| text.parse().ok()).is_some_and(|time: i64| (1..100_000).contains(&time))
+    };
+    let has_short = (2..arguments.len()).any(|index| is(index, &["EX", "PX"]) && is_short(index + 1));
+    has_short || is(0, &["EXPIRE", "PEXPIRE", "SETEX", "PSETEX"]) && is_short(2)
 }
 
 /// Requests that would close the tests' other connections at a moment that cannot be foreseen.

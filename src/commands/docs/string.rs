@@ -81,3 +81,109 @@ pub const APPEND: Docs = Docs::new(
     "Adds bytes to the end of a string.",
 )
 .arguments(&[Argument::new("key", Kind::Key(0)), Argument::new("value", Kind::String)]);
+
+pub const STRLEN: Docs = Docs::new("string", "2.2.0", "O(1)", "Gives the length of a string.")
+    .arguments(&[Argument::new("key", Kind::Key(0))]);
+
+pub const INCR: Docs = Docs::new("string", "1.0.0", "O(1)", "Adds one to an integer.")
+    .arguments(&[Argument::new("key", Kind::Key(0))]);
+
+pub const DECR: Docs = Docs::new("string", "1.0.0", "O(1)", "Takes one from an integer.")
+    .arguments(&[Argument::new("key", Kind::Key(0))]);
+
+pub const INCRBY: Docs = Docs::new("string", "1.0.0", "O(1)", "Adds to an integer.")
+    .arguments(&[Argument::new("key", Kind::Key(0)), Argument::new("increment", Kind::Integer)]);
+
+pub const DECRBY: Docs = Docs::new("string", "1.0.0", "O(1)", "Takes from an integer.")
+    .arguments(&[Argument::new("key", Kind::Key(0)), Argument::new("decrement", Kind::Integer)]);
+
+pub const GETSET: Docs =
+    Docs::new("string", "1.0.0", "O(1)", "Stores a string at a key and gives the one that was there.")
+        .deprecated("6.2.0", "`SET` with the `!GET` argument")
+        .arguments(&[Argument::new("key", Kind::Key(0)), Argument::new("value", Kind::String)]);
+
+pub const SETNX: Docs = Docs::new("string", "1.0.0", "O(1)", "Stores a string at a key that is not there.")
+    .arguments(&[Argument::new("key", Kind::Key(0)), Argument::new("value", Kind::String)]);
+
+pub const SETEX: Docs = Docs::new("string", "2.0.0", "O(1)", "Stores a string at a key for some seconds.")
+    .arguments(&[
+        Argument::new("key", Kind::Key(0)),
+        Argument::new("seconds", Kind::Integer),
+        Argument::new("value", Kind::String),
+    ]);
+
+pub const PSETEX: Docs =
+    Docs::new("string", "2.6.0", "O(1)", "Stores a string at a key for some milliseconds.").arguments(&[
+        Argument::new("key", Kind::Key(0)),
+        Argument::new("milliseconds", Kind::Integer),
+        Argument::new("value", Kind::String),
+    ]);
+
+pub const GETDEL: Docs =
+    Docs::new("string", "6.2.0", "O(1)", "Gives the string stored at a key and removes the key.")
+        .arguments(&[Argument::new("key", Kind::Key(0))]);
+
+pub const GETEX: Docs = Docs::new(
+    "string",
+    "6.2.0",
+    "O(1)",
+    "Gives the string stored at a key and may change how long it lives.",
+)
+.key_notes("RW and UPDATE because it changes the TTL")
+.arguments(&[
+    Argument::new("key", Kind::Key(0)),
+    Argument::new(
+        "expiration",
+        Kind::OneOf(&[
+            Argument::new("seconds", Kind::Integer).token("EX"),
+            Argument::new("milliseconds", Kind::Integer).token("PX"),
+            Argument::new("unix-time-seconds", Kind::UnixTime).token("EXAT"),
+            Argument::new("unix-time-milliseconds", Kind::UnixTime).token("PXAT"),
+            Argument::word("persist", "PERSIST"),
+        ]),
+    )
+    .optional(),
+]);
+
+pub const GETRANGE: Docs = Docs::new(
+    "string",
+    "2.4.0",
+    "O(N) where N is the length of the returned string. The complexity is ultimately \
+  determined by the returned length, but because creating a substring from an existing \
+  string is very cheap, it can be considered O(1) for small strings.",
+    "Gives a part of a string.",
+)
+.arguments(&[
+    Argument::new("key", Kind::Key(0)),
+    Argument::new("start", Kind::Integer),
+    Argument::new("end", Kind::Integer),
+]);
+
+pub const SUBSTR: Docs = Docs::new(
+    "string",
+    "1.0.0",
+    "O(N) where N is the length of the returned string. The complexity is ultimately \
+  determined by the returned length, but because creating a substring from an existing \
+  string is very cheap, it can be considered O(1) for small strings.",
+    "Gives a part of a string.",
+)
+.deprecated("2.0.0", "`GETRANGE`")
+.arguments(&[
+    Argument::new("key", Kind::Key(0)),
+    Argument::new("start", Kind::Integer),
+    Argument::new("end", Kind::Integer),
+]);
+
+pub const SETRANGE: Docs = Docs::new(
+    "string",
+    "2.2.0",
+    "O(1), not counting the time taken to copy the new string in place. Usually, this string \
+  is very small so the amortized complexity is O(1). Otherwise, complexity is O(M) with M \
+  being the length of the value argument.",
+    "Overwrites a part of a string.",
+)
+.arguments(&[
+    Argument::new("key", Kind::Key(0)),
+    Argument::new("offset", Kind::Integer),
+    Argument::new("value", Kind::String),
+]);
