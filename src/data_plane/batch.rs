@@ -371,6 +371,11 @@ impl Core {
         if !waits_for_more {
             connection.session.settle(spare_orders);
         }
+        // Its next request may have waited for the room that there is now, and nothing else would wake the core.
+        if connection.stall == Stall::Crowded {
+            connection.stall = Stall::No;
+            self.resumable.push(index);
+        }
     }
 }
 

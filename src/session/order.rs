@@ -44,7 +44,9 @@ impl Order {
     }
 
     pub fn has_room(&self) -> bool {
-        self.places.len() < PLACES_MAX && self.held.bytes.len() < HELD_BYTES_MAX && !self.is_outdated
+        self.places.len() < PLACES_MAX
+            && self.held.bytes.len() < HELD_BYTES_MAX
+            && !(self.is_outdated && self.out_count > 0)
     }
 
     /// Whether no reply is out: what is here is only held.
