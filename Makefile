@@ -1,5 +1,5 @@
 # The front door: `make help` lists what there is.
-.PHONY: help run test bench flamegraph
+.PHONY: help run test asan bench flamegraph
 
 help: ## Lists the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -9,6 +9,9 @@ run: ## Builds for release and starts the server; ARGS="--port 7000" and the lik
 
 test: ## Runs all tests; Redis, which they compare with, is fetched into target/oracle.
 	scripts/test.sh
+
+asan: ## Runs the tests of the key space with AddressSanitizer.
+	scripts/asan.sh
 
 bench: ## Measures Basalt beside redis-server on one core each; ROUNDS=9 for figures worth keeping.
 	scripts/bench.sh $(ROUNDS)
