@@ -372,10 +372,7 @@ impl Core {
             connection.session.settle(spare_orders);
         }
         // Its next request may have waited for the room that there is now, and nothing else would wake the core.
-        if connection.stall == Stall::Crowded {
-            connection.stall = Stall::No;
-            self.resumable.push(index);
-        }
+        self.has_made_room |= connection.stall == Stall::Crowded;
     }
 }
 

@@ -69,6 +69,8 @@ pub struct Core {
     pub resumable: Vec<u32>,
     /// Connections, by generation and index, that wait for room in the mesh.
     pub crowded: Vec<(u32, u32)>,
+    /// One of them has room now that its replies were given out.
+    pub has_made_room: bool,
     /// Connections, by generation and index, that may be shut or forgotten when the replies are on their way.
     pub closing: Vec<(u32, u32)>,
     pub spare_orders: Vec<Box<Order>>,
@@ -136,6 +138,7 @@ impl Core {
             backlog: VecDeque::new(),
             resumable: Vec::new(),
             crowded: Vec::new(),
+            has_made_room: false,
             closing: Vec::new(),
             spare_orders: Vec::new(),
             errands: AHashMap::default(),
@@ -209,6 +212,7 @@ impl Core {
         let has_work = !self.resumable.is_empty()
             || !self.backlog.is_empty()
             || !self.closing.is_empty()
+            || self.has_made_room
             || self.mesh.has_posts()
             || self.housekeeping.has_work();
         if has_work || self.is_spinning() || !self.mesh.fall_asleep() {
@@ -264,6 +268,7 @@ impl Core {
 
     /// Gives connections that were stalled another chance.
     fn resume(&mut self) {
+        self.has_made_room = false;
         for (generation, index) in std::mem::take(&mut self.crowded) {
             if let Some(connection) = self.connections.find(generation, index)
                 && connection.stall == Stall::Crowded
