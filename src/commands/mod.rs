@@ -36,7 +36,7 @@ mod set_options;
 mod string;
 mod string_part;
 pub mod transaction;
-mod walk;
+pub mod walk;
 
 pub use call::{Ask, Call, Next, SessionCall, Turn};
 pub use caller::Caller;

@@ -2,9 +2,9 @@
 
 use crate::cluster::{SLOT_COUNT, SlotMap, slot_of};
 use crate::commands::row::{Flags, Keys};
+use crate::commands::walk::parse_cursor;
 use crate::commands::{Command, Run, Spread};
 use crate::protocol::Args;
-use crate::protocol::request::integer;
 use crate::shard::{Hasher, Request, cursor_slot};
 
 /// Who runs a request.
@@ -69,6 +69,6 @@ pub fn cursor_slot_of(request: &Request) -> Option<u16> {
 }
 
 fn cursor_slot_at(args: &Args, index: u8) -> Option<u16> {
-    let cursor = u64::try_from(integer(args.at(index.into()))?).ok()?;
+    let cursor = parse_cursor(args.at(index.into()))?;
     u16::try_from(cursor_slot(cursor)).ok().filter(|&slot| usize::from(slot) < SLOT_COUNT)
 }

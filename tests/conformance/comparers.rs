@@ -141,9 +141,6 @@ const OWN_FLAGS: &[&str] = &["shards", "cpus", "loopback-congestion", "log-forma
 /// Fields of CLIENT LIST that Redis 7.0 does not have.
 const OWN_CLIENT_FIELDS: &[&str] = &["shard", "lib-name", "lib-ver"];
 
-/// Rows whose requests do not yet find their way to several shards.
-pub const ONE_SHARD: &[&str] = &["MSET", "MSETNX", "RENAME", "RENAMENX", "COPY", "SCAN"];
-
 pub fn comparer_of(path: &str) -> Option<Comparer> {
     COMPARERS.iter().find(|(name, _)| *name == path).map(|(_, comparer)| *comparer)
 }

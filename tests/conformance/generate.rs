@@ -8,7 +8,7 @@ use basalt::commands::{COMMANDS, Command, Run};
 
 use super::common::random::Random;
 use super::common::{request as encoded, shown};
-use super::comparers::{Comparer, ONE_SHARD, comparer_of};
+use super::comparers::{Comparer, comparer_of};
 use super::{mutate, samples};
 
 /// A command that can be sent: a row with the words that name it.
@@ -86,10 +86,9 @@ pub fn request(leaves: &[Leaf], redis_alone: &BTreeSet<String>, random: &mut Ran
         }
         let path = path_meant(&arguments).unwrap_or_else(|| leaf.path());
         let is_skipped = matches!(comparer_of(&path), Some(Comparer::Skip(_)));
-        let is_left_out = ONE_SHARD.contains(&&path[..]) && !leaves.iter().any(|leaf| leaf.path() == path);
         let is_absent = samples::means_redis_alone(&arguments, redis_alone);
         let disturbs = samples::ends_other_connections(&arguments) || samples::expires_soon(&arguments);
-        if !is_skipped && !is_left_out && !is_absent && !disturbs {
+        if !is_skipped && !is_absent && !disturbs {
             return Request { path, arguments };
         }
     }

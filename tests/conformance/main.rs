@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 
 use common::random::Random;
 use common::{Launch, Server};
-use comparers::{COMPARERS, Comparer, ONE_SHARD, comparer_of};
+use comparers::{COMPARERS, Comparer, comparer_of};
 use generate::{Leaf, Request, leaves};
 use pair::{Outcome, Pair};
 
@@ -100,7 +100,6 @@ impl Run {
             }
             other => other.is_some(),
         });
-        leaves.retain(|leaf| shards == 1 || !ONE_SHARD.contains(&&leaf.path()[..]));
         Run {
             basalt,
             redis,
@@ -146,9 +145,7 @@ impl Run {
     }
 
     fn compare_states(&mut self) {
-        let sends_scan = self.leaves.iter().any(|leaf| leaf.path() == "SCAN");
-        let walks = if sends_scan { state::WALKS } else { &[] };
-        if let Err((keys, difference)) = state::compare(&self.basalt, &self.redis, walks) {
+        if let Err((keys, difference)) = state::compare(&self.basalt, &self.redis) {
             let request = Request { path: "the state".into(), arguments: keys };
             self.fail(&request, &difference);
         }

@@ -76,7 +76,11 @@ const AMOUNTS: &[&[u8]] =
 const DATABASE_INDICES: &[&[u8]] =
     &[b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"x", b"4294967296", b"9223372036854775808"];
 
-/// Deadlines, or times until then. None of them is accepted and too far away for the table, which has 48 bits of
+/// Times until deadlines that are over, or out of range.
+const NO_TIMES: &[&[u8]] =
+    &[b"0", b"-1", b"-9223372036854775808", b"9223372036854775807", b"9223372036854775808", b"x", b""];
+
+/// None of them is accepted and too far away for the table, which has 48 bits of
 /// milliseconds, or so near that the test meets it.
 const DEADLINES: &[&[u8]] = &[
     b"1000000000",
@@ -192,13 +196,14 @@ pub fn value(path: &str, argument: &Argument, random: &mut Random) -> Vec<u8> {
         ("CONFIG|SET", "value") => return random.pick(SETTING_VALUES).to_vec(),
         ("CONFIG|GET", _) => return random.pick(SETTING_GLOBS).to_vec(),
         ("COMMAND|INFO" | "COMMAND|DOCS", _) => return command_name(random),
-        ("EXPIRE" | "PEXPIRE", "seconds" | "milliseconds") if !random.once_in(3) => {
-            return far_away(random).to_string().into_bytes();
+        ("EXPIRE" | "PEXPIRE", "seconds" | "milliseconds") => {
+            return match random.once_in(3) {
+                true => random.pick(NO_TIMES).to_vec(),
+                false => far_away(random).to_string().into_bytes(),
+            };
         }
         ("PEXPIREAT", "unix-time-milliseconds") if random.once_in(2) => return b"4102444800499".to_vec(),
-        ("PEXPIRE", "milliseconds") | ("EXPIREAT" | "PEXPIREAT", _) => {
-            return random.pick(DEADLINES).to_vec();
-        }
+        ("EXPIREAT" | "PEXPIREAT", _) => return random.pick(DEADLINES).to_vec(),
         ("KEYS" | "SCAN", "pattern") => return random.pick(KEY_GLOBS).to_vec(),
         _ => {}
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::common::{Client, Server, Value};
 use super::samples::{DATABASES, KEYS};
 
-/// The keys that differ, and how. Whole walks of SCAN with each of these options are compared as well.
-pub fn compare(basalt: &Server, redis: &Server, walks: &[&str]) -> Result<(), (Vec<Vec<u8>>, String)> {
+/// The keys that differ, and how.
+pub fn compare(basalt: &Server, redis: &Server) -> Result<(), (Vec<Vec<u8>>, String)> {
     let (mut ours, mut theirs) = (basalt.client(), redis.client());
     for database in DATABASES {
         for client in [&mut ours, &mut theirs] {
@@ -19,7 +19,7 @@ pub fn compare(basalt: &Server, redis: &Server, walks: &[&str]) -> Result<(), (V
                 return Err((vec![key.to_vec()], text));
             }
         }
-        for options in walks {
+        for options in WALKS {
             let (our, their) = (walk(&mut ours, options), walk(&mut theirs, options));
             if our != their {
                 let text = format!("SCAN {options} of {database}\n  ours:  {our:?}\n  redis: {their:?}");
@@ -35,13 +35,14 @@ pub fn compare(basalt: &Server, redis: &Server, walks: &[&str]) -> Result<(), (V
 }
 
 /// Options of SCAN that leave something out, or make it take many steps.
-pub const WALKS: &[&str] =
+const WALKS: &[&str] =
     &["COUNT 1", "COUNT 3 MATCH *key*", "TYPE string", "TYPE LIST COUNT 5", "TYPE nosuch MATCH [^k]*"];
 
 /// The names that a whole walk of SCAN gives.
 fn walk(client: &mut Client, options: &str) -> BTreeSet<Value> {
     let mut names = BTreeSet::new();
-    let mut cursor = "0".to_owned();
+    // In whatever form the client writes it, the first cursor leads to the first slot.
+    let mut cursor = "00".to_owned();
     loop {
         let reply = client.ask(&format!("SCAN {cursor} {options}")).items();
         names.extend(reply[1].items());

@@ -61,7 +61,7 @@ fn check_transactions(shards: usize) {
             }
         }
         if history.len() % STATE_EVERY < 2 * count
-            && let Err((keys, difference)) = state::compare(&basalt, &redis, &[])
+            && let Err((keys, difference)) = state::compare(&basalt, &redis)
         {
             panic!("{keys:?} {difference}: {:#?}; replay with BASALT_SEED={seed}", last(&history));
         }
