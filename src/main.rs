@@ -1,6 +1,7 @@
 //! Reads the configuration, starts control thread and cores, waits, and exits.
 
 use std::fs::{File, OpenOptions};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -66,22 +67,26 @@ fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::
     let settings = &config.settings();
     let wakers = cpus.iter().map(|_| Waker::new()).collect::<Result<Vec<_>, _>>()?;
     let bridge = Arc::new(Bridge::new(config, wakers, identity()));
-    let cores = launch(&bridge, settings, &cpus)?;
+    // Before anybody is answered, so that whoever is finds it.
     if let Some(path) = &settings.pidfile {
         std::fs::write(path, format!("{}\n", std::process::id()))
             .unwrap_or_else(|error| tracing::warn!("Failed to write PID file {}: {error}", path.display()));
     }
+    let cores = launch(&bridge, settings, &cpus).inspect_err(|_| remove(settings.pidfile.as_deref()))?;
     tracing::info!(port = settings.port, shards = cpus.len(), "Ready to accept connections");
     control_plane.run(&bridge);
     tracing::info!("User requested shutdown...");
     bridge.stop();
     cores.join()?;
-    for path in settings.unixsocket.iter().chain(&settings.pidfile) {
-        // It may have been removed by hand.
-        let _ = std::fs::remove_file(path);
-    }
+    remove(settings.unixsocket.as_deref());
+    remove(settings.pidfile.as_deref());
     tracing::info!("Basalt is now ready to exit, bye bye...");
     Ok(())
+}
+
+fn remove(path: Option<&Path>) {
+    // It may have been removed by hand.
+    let _ = path.map(std::fs::remove_file);
 }
 
 /// Lowers `maxclients` to what the limit on descriptors allows, as Redis does.
