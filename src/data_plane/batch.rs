@@ -13,7 +13,7 @@ use crate::protocol::reply::Mark;
 use crate::protocol::{Args, Out, Reply, Span};
 use crate::session::gather::{Finish, Gather};
 use crate::session::order::Order;
-use crate::session::stage::merge_of;
+use crate::session::transaction::stage::merge_of;
 use crate::shard::{Lane, Request};
 use crate::sys::buffers::Received;
 use crate::sys::ring::{Ring, Wait};

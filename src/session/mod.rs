@@ -5,7 +5,7 @@ pub mod multi;
 pub mod order;
 pub mod route;
 pub mod slot_move;
-pub mod stage;
+
 pub mod transaction;
 
 use crate::commands::Caller;

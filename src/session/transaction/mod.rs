@@ -7,18 +7,18 @@
 //!
 //! Pure: what is to be sent is found among the `posts`; what shards answer comes in by `take`.
 
-use crate::cluster::{SlotMap, slot_of};
-use crate::commands::row::Flags;
-use crate::commands::{Run, Stored};
+mod planning;
+pub mod stage;
+
+use crate::cluster::SlotMap;
+use crate::commands::Run;
 use crate::protocol::reply::Mark;
 use crate::protocol::{Out, Reply, Resp};
-use crate::session::gather::{Finish, Gather};
-use crate::session::route::{Route, Routed, route};
-use crate::session::stage::{self, Crossing};
-use crate::shard::jobs::tidy;
-use crate::shard::locks::{Mode, WHOLE, Want};
+use crate::session::gather::Gather;
+use crate::session::transaction::stage::Crossing;
+use crate::shard::locks::Want;
 use crate::shard::parcel::Parcel;
-use crate::shard::visit::{Agreed, Outcome, Step, Task, TaskKind, Then, Ticket, Visit};
+use crate::shard::visit::{Agreed, Outcome, Step, Then, Ticket, Visit};
 use crate::shard::{Hasher, Request};
 
 /// What a transaction needs of the client that it runs for. If the client is gone it runs all the same, and nobody
@@ -114,6 +114,8 @@ pub struct Transaction {
     /// Shards where the client watches keys.
     watching: Vec<u16>,
     context: Context,
+    /// The version of the slot map by which the parts were planned.
+    map_version: u32,
     parts: Vec<Part>,
     /// Parts that have agreed, from the first.
     held: usize,
@@ -167,6 +169,7 @@ impl Transaction {
             queue,
             watching,
             context,
+            map_version: 0,
             parts: Vec::new(),
             held: 0,
             next: 0,
@@ -188,13 +191,11 @@ impl Transaction {
     /// Finds out what to lock where, and visits the first shard.
     pub fn begin(&mut self, compass: Compass, now_us: u64, client: &mut impl Client) -> Progress {
         self.now_us = now_us;
+        self.map_version = compass.slots.version;
         self.plan_parts(compass);
         match self.parts.is_empty() {
             true => self.run(compass, client),
-            false => {
-                self.visit_next(compass);
-                Progress::Waiting
-            }
+            false => self.visit_next(compass, client),
         }
     }
 
@@ -220,8 +221,7 @@ impl Transaction {
             if self.held == self.parts.len() {
                 return self.run(compass, client);
             }
-            self.visit_next(compass);
-            return Progress::Waiting;
+            return self.visit_next(compass, client);
         };
         self.announce(client);
         self.reserve(client);
@@ -232,38 +232,12 @@ impl Transaction {
         self.go_on(compass, client)
     }
 
-    fn plan_parts(&mut self, compass: Compass) {
-        let mut parts: Vec<Part> = Vec::new();
-        let mut want = |shard: u16, want: Want, slot: Option<u16>| {
-            let index = parts.binary_search_by_key(&shard, |part| part.shard).unwrap_or_else(|index| {
-                parts.insert(index, Part::new(shard));
-                index
-            });
-            parts[index].wants.push(want);
-            parts[index].slots.extend(slot);
-        };
-        for index in 0..self.queue.len() {
-            let request = self.queue.request(index);
-            let route = self.route(&request, compass).route;
-            stage::for_each_want(&request, route, compass.slots, compass.hasher, &mut want);
-        }
-        for &shard in &self.watching {
-            want(shard, (WHOLE, Mode::IntentRead), None);
-        }
-        for part in &mut parts {
-            part.visit = Some(Box::new(Visit::new(self.ticket, part.shard)));
-            strengthen(&mut part.wants);
-            tidy(&mut part.wants);
-        }
-        self.parts = parts;
-    }
-
-    fn route(&self, request: &Request, compass: Compass) -> Routed {
-        route(request.command, &request.args, compass.slots, compass.hasher, self.ticket.home)
-    }
-
     /// Asks the next shard to hold; the last one is given the first stage with it, if nothing speaks against that.
-    fn visit_next(&mut self, compass: Compass) {
+    fn visit_next(&mut self, compass: Compass, client: &mut impl Client) -> Progress {
+        // What is not held yet may have moved. What is held cannot.
+        if compass.slots.version != self.map_version {
+            return self.begin_again(compass, client);
+        }
         let is_last = self.held + 1 == self.parts.len();
         let has_session_command =
             self.queue.entries().iter().any(|entry| matches!(entry.command.run, Run::Session(_)));
@@ -280,6 +254,7 @@ impl Transaction {
         visit.now_us = now_us;
         visit.then = if early == Some(Stage::Last) { Then::Release } else { Then::Keep };
         self.posts.push((part.shard, Step::Hold(visit)));
+        Progress::Waiting
     }
 
     /// All shards have agreed, and nothing was run.
@@ -340,161 +315,6 @@ impl Transaction {
         self.planned.drain(..).for_each(|place| client.reserve(place));
     }
 
-    /// The place of the request at `index`.
-    fn place(&self, index: usize) -> u32 {
-        index as u32 + u32::from(self.kind == Kind::Exec)
-    }
-
-    /// Fills the visits with what can be done before data has to cross shards.
-    fn plan_stage(&mut self, compass: Compass, client: &mut impl Client) -> Stage {
-        if let Some(crossing) = self.crossing.take() {
-            self.cross(crossing, compass);
-        }
-        while self.crossing.is_none() && self.next < self.queue.len() {
-            // Taken out, so that its requests can be read while the parts are filled.
-            let queue = std::mem::take(&mut self.queue);
-            let is_planned = self.plan_request(&self.in_context(queue.request(self.next)), compass, client);
-            self.queue = queue;
-            if !is_planned {
-                break;
-            }
-        }
-        match self.crossing.is_none() && self.next >= self.queue.len() {
-            true => Stage::Last,
-            false => Stage::Inner,
-        }
-    }
-
-    fn in_context<'a>(&self, request: Request<'a>) -> Request<'a> {
-        let Context { database, resp, no_touch } = self.context;
-        Request { database, resp, no_touch, ..request }
-    }
-
-    /// Plans the next request; false if the stage has to end before it.
-    fn plan_request(&mut self, request: &Request, compass: Compass, client: &mut impl Client) -> bool {
-        let routed = self.route(request, compass);
-        match routed.route {
-            // It may look at what the commands before it do, unless it is one that is quick because it does not.
-            Route::Session if !request.command.flags.has(Flags::FAST) && self.has_work() => return false,
-            Route::Session => {
-                self.reserve(client);
-                client.run(request, &mut self.context);
-            }
-            Route::One(shard) => {
-                let place = self.place(self.next);
-                let task = Task { place, kind: TaskKind::Run };
-                let key = compass.hasher.key(request.key.bytes, routed.slot);
-                self.work(shard).push(&Request { key, ..*request }, task);
-                self.planned.push(Place::Wait);
-            }
-            Route::Every => self.plan_split(request, compass),
-            Route::Transaction => match Crossing::of(request.command) {
-                None => self.plan_split(request, compass),
-                Some(_) if self.has_work() => return false,
-                Some(crossing) => {
-                    self.plan_first_step(request, &crossing, compass);
-                    self.crossing = Some(crossing);
-                    return true;
-                }
-            },
-        }
-        self.next += 1;
-        true
-    }
-
-    /// Whether the stage that is being planned has tasks.
-    fn has_work(&self) -> bool {
-        self.parts.iter().any(|part| part.visit.as_ref().is_some_and(|visit| !visit.work.is_empty()))
-    }
-
-    fn work(&mut self, shard: u16) -> &mut Parcel<Task> {
-        let index = self.parts.binary_search_by_key(&shard, |part| part.shard);
-        let part = &mut self.parts[index.expect("every shard that works was asked to hold")];
-        &mut part.visit.as_mut().expect("a visit is at home when work is planned").work
-    }
-
-    /// Each shard does its part, and their replies become one.
-    fn plan_split(&mut self, request: &Request, compass: Compass) {
-        let place = self.place(self.next);
-        let task = || Task { place, kind: TaskKind::Run };
-        let owners = stage::owners(request, compass.slots);
-        let shards = distinct(&owners, compass.slots.shards);
-        for &shard in &shards {
-            match owners.is_empty() {
-                true => self.work(shard).push(request, task()),
-                false => {
-                    stage::push_part(request, &owners, shard, compass.hasher, task(), self.work(shard));
-                }
-            }
-        }
-        let random = self.now_us.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let finish = Finish::new(stage::merge_of(request.command), || owners, random);
-        self.planned.push(Place::Gather(Gather::new(finish, shards.len() as u16, request.resp)));
-    }
-
-    fn plan_first_step(&mut self, request: &Request, crossing: &Crossing, compass: Compass) {
-        let place = self.place(self.next);
-        match crossing {
-            Crossing::Check { .. } => {
-                let owners = stage::owners(request, compass.slots);
-                for shard in distinct(&owners, compass.slots.shards) {
-                    let task = Task { place, kind: TaskKind::Check };
-                    stage::push_part(request, &owners, shard, compass.hasher, task, self.work(shard));
-                }
-            }
-            Crossing::Fetch { steps, .. } => {
-                for index in steps.sources(request.command, request.args.len()) {
-                    self.push_step(request, index, index as u32, TaskKind::Fetch, compass);
-                }
-            }
-            Crossing::Store { .. } => unreachable!("fetching comes first"),
-        }
-    }
-
-    fn push_step(&mut self, request: &Request, index: usize, place: u32, kind: TaskKind, compass: Compass) {
-        let owner = compass.slots.owner(slot_of(request.args.at(index)));
-        stage::push_step(request, index, compass.hasher, place, kind, self.work(owner));
-    }
-
-    /// Takes the next step of the command that crosses shards, now that the one before it is answered.
-    fn cross(&mut self, crossing: Crossing, compass: Compass) {
-        let queue = std::mem::take(&mut self.queue);
-        let request = self.in_context(queue.request(self.next));
-        match crossing {
-            Crossing::Check { agreed: true } => self.plan_split(&request, compass),
-            Crossing::Check { agreed: false } => self.planned.push(Place::Reply(b":0\r\n".to_vec())),
-            Crossing::Fetch { steps, mut results } => {
-                results.sort_by_key(|(index, _)| *index);
-                let fetched: Result<Vec<_>, _> = results.into_iter().map(|(_, result)| result).collect();
-                match fetched {
-                    Ok(fetched) => {
-                        let (place, destination) = (self.place(self.next), usize::from(steps.destination));
-                        let store = TaskKind::Store(fetched);
-                        self.push_step(&request, destination, place, store, compass);
-                        self.planned.push(Place::Wait);
-                        self.crossing = Some(Crossing::Store { steps, stored: Stored::No });
-                    }
-                    Err(error) => {
-                        let mut reply = Vec::new();
-                        error.write_into(&mut reply);
-                        self.planned.push(Place::Reply(reply));
-                    }
-                }
-            }
-            Crossing::Store { steps, stored } => {
-                if stored == Stored::Yes && steps.finish.is_some() {
-                    for index in steps.sources(request.command, request.args.len()) {
-                        self.push_step(&request, index, 0, TaskKind::Finish, compass);
-                    }
-                }
-            }
-        }
-        self.queue = queue;
-        if self.crossing.is_none() {
-            self.next += 1;
-        }
-    }
-
     /// Takes the results of a visit, which is at home again.
     fn absorb(&mut self, mut visit: Box<Visit>, client: &mut impl Client) {
         let mut from = Mark::default();
@@ -553,25 +373,6 @@ impl Part {
     fn new(shard: u16) -> Self {
         Part { shard, wants: Vec::new(), slots: Vec::new(), visit: None }
     }
-}
-
-/// Whoever reads a whole shard and writes keys of it needs all of it.
-fn strengthen(wants: &mut Vec<Want>) {
-    let holds = |mode| wants.contains(&(WHOLE, mode));
-    if holds(Mode::Shared) && holds(Mode::IntentWrite) {
-        wants.push((WHOLE, Mode::Exclusive));
-    }
-}
-
-/// The shards among `owners`, once each; all of them if there are no keys.
-fn distinct(owners: &[u16], shards: u16) -> Vec<u16> {
-    if owners.is_empty() {
-        return (0..shards).collect();
-    }
-    let mut distinct = owners.to_vec();
-    distinct.sort_unstable();
-    distinct.dedup();
-    distinct
 }
 
 /// The client while a stage is planned that may still be given up: such a stage has no commands of the session.
