@@ -12,7 +12,7 @@ use crate::commands::row::Flags;
 use crate::keyspace::Hasher;
 use crate::shard::locks::{JobId, Locks, Mode, WHOLE, Want, key_lock};
 use crate::shard::parcel::Parcel;
-use crate::shard::visit::Visit;
+use crate::shard::visit::{Visit, Watch};
 use crate::shard::{Lane, Request, Shard};
 
 /// The jobs of one shard.
@@ -43,6 +43,8 @@ pub enum Matter {
         map_version: u32,
     },
     Visit(Box<Visit>),
+    /// Keys that are written now are watched when that is done.
+    Watch(Box<Watch>),
 }
 
 /// What a request needs of a shard that owns all its keys: the whole shard, then its keys. One without keys looks at all.
@@ -91,7 +93,7 @@ impl Jobs {
         });
         let lane = match &matter {
             Matter::Request { lane, .. } => Some(*lane),
-            Matter::Visit(_) => None,
+            Matter::Visit(_) | Matter::Watch(_) => None,
         };
         self.jobs[id as usize] = Some(Job { wants, had: 0, matter });
         if let Some(lane) = lane {
@@ -124,6 +126,17 @@ impl Jobs {
         while let Some(id) = self.given.pop_front() {
             self.jobs[id as usize].as_mut().expect("a job that waits is there").had += 1;
             self.acquire(id);
+        }
+    }
+
+    /// Lets a client watch nothing of what it still waits to watch.
+    pub fn forget_watches(&mut self, client: u64) {
+        for job in self.jobs.iter_mut().flatten() {
+            if let Matter::Watch(watch) = &mut job.matter
+                && watch.client == client
+            {
+                watch.keys.clear();
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use crate::commands::call::Turn;
 use crate::commands::{Run, Stored};
 use crate::protocol::Out;
 use crate::shard::jobs::{Job, Matter, tidy};
-use crate::shard::locks::Want;
+use crate::shard::locks::{Mode, WHOLE, Want, key_lock};
 use crate::shard::parcel::Parcel;
 use crate::shard::visit::{Agreed, Handover, Outcome, Step, TaskKind, Then, Ticket, Visit, Watch};
 use crate::shard::{Answer, Held, Lane, Request, Shard, refuse};
@@ -23,14 +23,33 @@ impl Shard {
                 self.answers.push_back(Answer::Visited(visit));
             }
             Step::Release(ticket) => self.release(ticket),
-            Step::Watch(watch) => self.watch(&watch, turn),
-            Step::Unwatch(client) => self.watches.forget(client, &mut self.keyspace),
+            Step::Watch(watch) => self.watch(watch, turn),
+            Step::Unwatch(client) => self.unwatch(client),
             Step::Answer(_) => unreachable!("answers go to the core that asked"),
         }
         self.run_waiting(turn);
     }
 
-    fn watch(&mut self, watch: &Watch, turn: &Turn) {
+    /// Watches keys once nobody is about to write them: what a transaction that has its point writes later is no change.
+    fn watch(&mut self, watch: Box<Watch>, turn: &Turn) {
+        let hasher = self.keyspace.hasher();
+        let keys = watch.keys.iter().map(|key| (key_lock(hasher.hash(key)), Mode::Shared));
+        let mut wants: Vec<Want> = std::iter::once((WHOLE, Mode::IntentRead)).chain(keys).collect();
+        tidy(&mut wants);
+        match self.is_idle() || self.jobs.are_free(&wants) {
+            true => self.begin_watch(&watch, turn),
+            false => self.jobs.add(wants, Matter::Watch(watch)),
+        }
+    }
+
+    fn unwatch(&mut self, client: u64) {
+        self.watches.forget(client, &mut self.keyspace);
+        if !self.is_idle() {
+            self.jobs.forget_watches(client);
+        }
+    }
+
+    fn begin_watch(&mut self, watch: &Watch, turn: &Turn) {
         for bytes in &watch.keys {
             let slot = slot_of(bytes);
             let key = self.keyspace.hasher().key(bytes, slot);
@@ -120,6 +139,10 @@ impl Shard {
                         false => self.jobs.release(&wants),
                     }
                     self.answers.push_back(Answer::Visited(visit));
+                }
+                Matter::Watch(watch) => {
+                    self.begin_watch(&watch, turn);
+                    self.jobs.release(&wants);
                 }
                 Matter::Request { lane, request, map_version } => {
                     self.run_waited(lane, request, map_version, turn);
