@@ -132,6 +132,13 @@ impl Shard {
         }
     }
 
+    /// Whether nobody is about to write what a client watches here, so that it is known whether it has changed.
+    pub fn are_watched_free(&self, client: u64) -> bool {
+        let mut wants = Vec::new();
+        self.watches.add_wants(client, &mut wants);
+        self.is_idle() || self.jobs.are_free(&wants)
+    }
+
     /// Whether nothing that a client watches here has changed.
     pub fn are_watched_unchanged(&mut self, client: u64, now_ms: u64) -> bool {
         self.watches.unchanged_until_ms(client, &mut self.keyspace, now_ms).is_some()
