@@ -69,7 +69,7 @@ impl Changes {
         self.settle();
     }
 
-    /// Starts to watch a key and gives its version, which every change of it makes another one.
+    /// Starts to watch a key and gives its version, which every change of it makes another one but for its expiry.
     pub fn watch(&mut self, database: usize, key: &Key<'_>) -> u64 {
         self.watched_count += 1;
         self.settle();
@@ -136,7 +136,10 @@ impl Changes {
 
     #[cold]
     fn take_notice(&mut self, database: usize, key: &Key<'_>, cause: Cause) {
-        if let Some(watched) = self.watched[database].get_mut(key.bytes) {
+        // A key may be removed long after it has expired, and nothing changes then for whoever has found it absent.
+        if cause != Cause::Expired
+            && let Some(watched) = self.watched[database].get_mut(key.bytes)
+        {
             self.version += 1;
             watched.version = self.version;
         }

@@ -18,6 +18,8 @@ struct Watched {
     database: u8,
     /// `None`: it counts as changed.
     version: Option<u64>,
+    /// It was there, so if it is not it has expired.
+    was_there: bool,
 }
 
 impl Watched {
@@ -27,8 +29,8 @@ impl Watched {
 }
 
 impl Watches {
-    /// Watches a key for a client. One that has expired is removed first, so that it counts as absent. A key that is not
-    /// owned here counts as changed: it may change elsewhere.
+    /// Watches a key for a client. One that has expired counts as absent. A key that is not owned here counts as changed:
+    /// it may change elsewhere.
     pub fn watch(
         &mut self,
         client: u64,
@@ -42,10 +44,11 @@ impl Watches {
         if watched.iter().any(|other| other.database == database && *other.key == *key.bytes) {
             return;
         }
-        keyspace.peek(database.into(), key, now_ms);
+        let was_there = keyspace.peek(database.into(), key, now_ms).is_some();
         let version = keyspace.changes_mut().watch(database.into(), key);
         let version = is_owned.then_some(version);
-        watched.push(Watched { key: key.bytes.into(), hash: key.hash, slot: key.slot, database, version });
+        let (hash, slot) = (key.hash, key.slot);
+        watched.push(Watched { key: key.bytes.into(), hash, slot, database, version, was_there });
     }
 
     /// Forgets what a client watches.
@@ -68,9 +71,10 @@ impl Watches {
         let mut until_ms = u64::MAX;
         for watched in self.by_client.get(&client).into_iter().flatten() {
             let entry = keyspace.peek(watched.database.into(), &watched.key(), now_ms);
+            let has_expired = watched.was_there && entry.is_none();
             let deadline_ms = entry.and_then(|entry| entry.deadline_ms());
             let version = keyspace.changes().version(watched.database.into(), &watched.key);
-            if watched.version.is_none() || watched.version != version {
+            if has_expired || watched.version.is_none() || watched.version != version {
                 return None;
             }
             until_ms = until_ms.min(deadline_ms.unwrap_or(u64::MAX));
