@@ -81,6 +81,11 @@ impl Jobs {
         wants.iter().all(|&want| self.locks.is_free(want))
     }
 
+    /// Nothing waits, and nothing is about to run.
+    pub fn are_idle(&self) -> bool {
+        self.locks.are_idle() && self.lanes.is_empty() && self.jobs.iter().all(Option::is_none)
+    }
+
     pub fn is_waiting(&self, lane: &Lane) -> bool {
         self.lanes.contains_key(lane)
     }

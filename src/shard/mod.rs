@@ -122,6 +122,11 @@ impl Shard {
         self.jobs.locks.are_idle()
     }
 
+    /// Whether nothing is held, waits, is watched or has to be answered here: as when all clients are gone.
+    pub fn is_at_rest(&self) -> bool {
+        self.jobs.are_idle() && self.held.is_empty() && self.watches.is_empty() && self.answers.is_empty()
+    }
+
     /// Runs one request and appends its reply. The only way in which a command meets the keys.
     #[inline]
     pub fn execute(&mut self, request: &Request, turn: &Turn, out: &mut Out) {

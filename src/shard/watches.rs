@@ -29,6 +29,10 @@ impl Watched {
 }
 
 impl Watches {
+    pub fn is_empty(&self) -> bool {
+        self.by_client.is_empty()
+    }
+
     /// Watches a key for a client. One that has expired counts as absent. A key that is not owned here counts as changed:
     /// it may change elsewhere.
     pub fn watch(

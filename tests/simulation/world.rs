@@ -1,0 +1,326 @@
+//! One run: cores, the queues between them, and clients, step after step, all from one seed.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use basalt::cluster::{SlotMap, slot_of};
+use basalt::commands::call::{DebugAccess, Process};
+use basalt::commands::caller::Address;
+use basalt::commands::{Caller, Turn, resolve};
+use basalt::keyspace::{Hasher, Keyspace, Recency};
+use basalt::protocol::{Out, Resp};
+use basalt::session::Session;
+use basalt::shard::{Request, Shard};
+
+use super::common::Value;
+use super::common::random::Random;
+use super::connection::{Line, Received};
+use super::core::{Core, take_reply};
+use super::generate::{self, DATABASES, Generator};
+use super::history::{History, Part, Recorder};
+use super::mesh::{Mesh, Network};
+use super::shape::{Shape, happens};
+
+/// What the clocks show when a run begins.
+const START_US: u64 = 1_700_000_000_000_000;
+/// A run that takes more steps than this for each request stands still.
+const STEPS_PER_REQUEST: usize = 20_000;
+/// Expired keys are looked for once in so many turns.
+const EXPIRY_ODDS: usize = 8;
+/// How long bytes of a client travel at most.
+const CLIENT_DELAY_US: usize = 500;
+/// The client that looks at all keys in the end.
+const LAST_CLIENT: u32 = u32::MAX;
+
+pub struct World {
+    pub shape: Shape,
+    random: Random,
+    cores: Vec<Core>,
+    clocks: Vec<Clock>,
+    clients: Vec<ClientEnd>,
+    network: Rc<RefCell<Network>>,
+    recorder: Recorder,
+    now_us: u64,
+    requests_left: usize,
+    next_client: u32,
+}
+
+/// How one core experiences time.
+#[derive(Default)]
+struct Clock {
+    skew_us: u64,
+    sleeps_for: usize,
+}
+
+/// The far end of a connection.
+struct ClientEnd {
+    number: u32,
+    core: usize,
+    index: u32,
+    generation: u32,
+    unanswered: VecDeque<usize>,
+    stream: Vec<u8>,
+    generator: Generator,
+    last_arrival_us: u64,
+    /// It may send more.
+    sends: bool,
+    /// It reads, as long as the connection is there.
+    reads: bool,
+}
+
+impl World {
+    pub fn new(shape: Shape, mut random: Random) -> Self {
+        let slots = SlotMap::even(shape.shards);
+        let hasher = Hasher::seeded(random.number());
+        let network = Network::new(shape.shards, shape.limits.delay_us_max, Random::from_seed(random.number()));
+        let network = Rc::new(RefCell::new(network));
+        let recorder = Recorder::default();
+        let process = Process { started_at_us: START_US, shards: shape.shards, debug_access: DebugAccess::Nobody };
+        let turn = Turn { now_us: START_US, databases: DATABASES, string_bytes_max: 1 << 20, process };
+        let cores = (0..shape.shards)
+            .map(|index| {
+                let keyspace = Keyspace::new(DATABASES.into(), hasher.clone(), Recency::Lru);
+                let shard = Shard::new(index, keyspace, slots.own_copy());
+                let mesh = Mesh::new(index, shape.shards, shape.limits, network.clone(), slots.version);
+                Core::new(shard, mesh, hasher.clone(), turn, recorder.clone())
+            })
+            .collect();
+        let skew_us_max = shape.skew_ms as usize * 1000;
+        let clocks = (0..shape.shards)
+            .map(|_| Clock { skew_us: random.below(skew_us_max + 1) as u64, sleeps_for: 0 })
+            .collect();
+        World {
+            shape,
+            random,
+            cores,
+            clocks,
+            clients: Vec::new(),
+            network,
+            recorder,
+            now_us: START_US,
+            requests_left: shape.requests,
+            next_client: 1,
+        }
+    }
+
+    /// Runs to the end, and gives what happened.
+    pub fn run(mut self) -> History {
+        (0..self.shape.clients).for_each(|_| self.connect());
+        let steps_max = self.shape.requests * STEPS_PER_REQUEST;
+        let mut steps = 0;
+        while self.requests_left > 0 || !self.is_quiet() {
+            self.step();
+            steps += 1;
+            assert!(steps < steps_max, "nothing goes on any more:\n{}", self.describe());
+        }
+        self.look_at_keys();
+        for client in 0..self.clients.len() {
+            self.disconnect(client);
+        }
+        // Everybody is gone when the last connections are forgotten and their last messages have arrived.
+        while !self.is_at_rest() {
+            self.step();
+            steps += 1;
+            assert!(steps < 2 * steps_max, "something is left when all are gone:\n{}", self.describe());
+        }
+        self.recorder.finish(self.shape.skew_ms)
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.network.borrow().is_empty()
+            && self.cores.iter().all(Core::is_idle)
+            && self.clients.iter().all(|client| !client.reads || client.unanswered.is_empty())
+    }
+
+    fn is_at_rest(&self) -> bool {
+        let has_left = |core: &Core| core.connections.iter().next().is_none() && core.shard.is_at_rest();
+        self.is_quiet() && self.cores.iter().all(has_left)
+    }
+
+    fn step(&mut self) {
+        self.now_us += self.random.below(self.shape.step_us_max) as u64;
+        self.network.borrow_mut().now_us = self.now_us;
+        match self.random.below(3) {
+            0 => self.let_client_act(),
+            _ => self.let_core_turn(),
+        }
+    }
+
+    fn let_core_turn(&mut self) {
+        let which = self.random.below(self.cores.len());
+        let clock = &mut self.clocks[which];
+        if clock.sleeps_for > 0 {
+            clock.sleeps_for -= 1;
+            return;
+        }
+        if self.shape.sleep_steps_max > 0 && self.random.once_in(10) {
+            clock.sleeps_for = self.random.below(self.shape.sleep_steps_max);
+        }
+        let (expires, skew_us) = (self.random.once_in(EXPIRY_ODDS), clock.skew_us);
+        self.cores[which].turn(self.now_us, skew_us, expires);
+        let mut sent = Vec::new();
+        self.cores[which].sent_replies(|client, bytes| sent.push((client, bytes.to_vec())));
+        for (number, bytes) in sent {
+            let client = self.clients.iter_mut().find(|client| client.number == number);
+            if let Some(client) = client.filter(|client| client.reads) {
+                client.read(&bytes, &self.recorder);
+            }
+        }
+        for client in self.clients.iter_mut().filter(|client| client.core == which) {
+            let is_there = self.cores[which].connections.find(client.generation, client.index).is_some();
+            client.sends &= is_there;
+            client.reads &= is_there;
+        }
+    }
+
+    fn let_client_act(&mut self) {
+        let which = self.random.below(self.clients.len());
+        if self.requests_left == 0 {
+            return;
+        }
+        if !self.clients[which].reads {
+            self.clients.swap_remove(which);
+            return self.connect();
+        }
+        if !self.clients[which].sends {
+            return;
+        }
+        if happens(&mut self.random, self.shape.disconnect_odds) {
+            return self.disconnect(which);
+        }
+        let room = self.shape.pipeline_max.saturating_sub(self.clients[which].unanswered.len());
+        let count = (1 + self.random.below(self.shape.burst_max)).min(room).min(self.requests_left);
+        self.requests_left -= count;
+        let arrival_us = self.arrival_us(which);
+        for _ in 0..count {
+            let client = &mut self.clients[which];
+            let words = client.generator.request(&mut self.random);
+            let operation = self.recorder.send(client.number, words.clone());
+            client.unanswered.push_back(operation);
+            self.deliver(which, arrival_us, Received::Request(Rc::new(Line::new(operation, &words))));
+        }
+    }
+
+    fn arrival_us(&mut self, which: usize) -> u64 {
+        let client = &mut self.clients[which];
+        let arrival_us = self.now_us + self.random.below(CLIENT_DELAY_US) as u64;
+        client.last_arrival_us = client.last_arrival_us.max(arrival_us);
+        client.last_arrival_us
+    }
+
+    fn deliver(&mut self, which: usize, arrival_us: u64, received: Received) {
+        let ClientEnd { core, generation, index, .. } = self.clients[which];
+        if let Some(connection) = self.cores[core].connections.find(generation, index) {
+            connection.arriving.push_back((arrival_us, received));
+        }
+    }
+
+    fn connect(&mut self) {
+        let core = self.random.below(self.cores.len());
+        let number = self.next_client;
+        self.next_client += 1;
+        let session = Session::new(Caller::new(number.into(), Address::Unix, self.now_us));
+        let connections = &mut self.cores[core].connections;
+        let index = connections.insert(session, number);
+        self.clients.push(ClientEnd {
+            number,
+            core,
+            index,
+            generation: connections.at(index).generation,
+            unanswered: VecDeque::new(),
+            stream: Vec::new(),
+            generator: Generator::new(self.shape, number),
+            last_arrival_us: 0,
+            sends: true,
+            reads: true,
+        });
+    }
+
+    /// Ends a connection, in one of two ways: nobody listens any more, or the client waits for its last replies.
+    fn disconnect(&mut self, which: usize) {
+        let arrival_us = self.arrival_us(which);
+        let is_polite = self.random.once_in(3);
+        self.clients[which].sends = false;
+        self.clients[which].reads &= is_polite;
+        self.deliver(which, arrival_us, if is_polite { Received::End } else { Received::Broken });
+    }
+
+    /// Records what all keys hold, as if a client had asked for it.
+    fn look_at_keys(&mut self) {
+        for database in 0..DATABASES {
+            let select = self.recorder.send(LAST_CLIENT, vec!["SELECT".into(), database.to_string()]);
+            self.recorder.answer(select, Value::Simple(b"OK".to_vec()));
+            for key in generate::keys() {
+                let owner = self.cores[0].shard.slots.owner(slot_of(key.as_bytes()));
+                let operation = self.recorder.send(LAST_CLIENT, vec!["GET".into(), key.to_string()]);
+                let (reply, now_us) = self.ask(owner, operation, &["GET", key], database);
+                self.recorder.run(operation, now_us, Part::Whole);
+                self.recorder.answer(operation, Value::parse(&reply).expect("a reply").0);
+            }
+            let operation = self.recorder.send(LAST_CLIENT, vec!["DBSIZE".into()]);
+            let mut sum = 0;
+            for shard in 0..self.shape.shards {
+                let (reply, now_us) = self.ask(shard, operation, &["DBSIZE"], database);
+                sum += Value::parse(&reply).expect("a reply").0.integer();
+                let part = self.cores[usize::from(shard)].part(&reply);
+                self.recorder.run(operation, now_us, part);
+            }
+            self.recorder.answer(operation, Value::Integer(sum));
+        }
+    }
+
+    fn ask(&mut self, shard: u16, operation: usize, words: &[&str], database: u8) -> (Vec<u8>, u64) {
+        let words: Vec<String> = words.iter().map(|word| word.to_string()).collect();
+        let line = Line::new(operation, &words);
+        let args = line.args();
+        let command = resolve(&args).ok().expect("a known command");
+        let core = &mut self.cores[usize::from(shard)];
+        let bytes = command.first_key(&args);
+        let key = core.hasher.key(bytes, slot_of(bytes));
+        let request = Request { command, args, key, database, resp: Resp::Two, no_touch: false };
+        let now_us = (self.now_us + self.clocks[usize::from(shard)].skew_us).max(core.shard.clock_us);
+        let mut reply = Out::default();
+        core.shard.execute(&request, &Turn { now_us, ..core.turn }, &mut reply);
+        (reply.bytes, now_us)
+    }
+
+    fn describe(&self) -> String {
+        let mut text = String::new();
+        for core in &self.cores {
+            text += &format!(
+                "core {}: idle {}, shard at rest {}, {} errands, {} late, connections:\n",
+                core.shard.index,
+                core.is_idle(),
+                core.shard.is_at_rest(),
+                core.errands.len(),
+                core.late_count
+            );
+            for connection in core.connections.iter() {
+                text += &format!(
+                    "  client {}: {:?}, {:?}, settled {}, in transaction {}, {} unread\n",
+                    connection.client,
+                    connection.stall,
+                    connection.closing,
+                    connection.session.is_settled(),
+                    connection.session.in_transaction,
+                    connection.inbox.len()
+                );
+            }
+        }
+        for operation in &self.recorder.finish(0).operations {
+            text += &format!("{operation}\n");
+        }
+        text
+    }
+}
+
+impl ClientEnd {
+    fn read(&mut self, bytes: &[u8], recorder: &Recorder) {
+        self.stream.extend_from_slice(bytes);
+        while let Some(value) = take_reply(&mut self.stream) {
+            let operation = self.unanswered.pop_front().expect("nobody is told what he has not asked");
+            recorder.answer(operation, value);
+        }
+    }
+}
