@@ -14,6 +14,7 @@ use basalt::shard::{Lane, Shard};
 use super::common::Value;
 use super::connection::{Closing, Connection, Connections, Line, Received, Stall};
 use super::errands::Errand;
+use super::generate::DATABASES;
 use super::history::Recorder;
 use super::mesh::Mesh;
 
@@ -32,6 +33,8 @@ pub struct Core {
     pub planned: Vec<Planned>,
     pub resumable: Vec<u32>,
     pub crowded: Vec<(u32, u32)>,
+    /// One of them has room now that its replies were given out.
+    pub has_made_room: bool,
     pub closing: Vec<(u32, u32)>,
     pub spare_orders: Vec<Box<Order>>,
     pub errands: BTreeMap<u64, Errand>,
@@ -96,6 +99,7 @@ impl Core {
             planned: Vec::new(),
             resumable: Vec::new(),
             crowded: Vec::new(),
+            has_made_room: false,
             closing: Vec::new(),
             spare_orders: Vec::new(),
             errands: BTreeMap::new(),
@@ -108,7 +112,6 @@ impl Core {
 
     /// Takes a turn; `now_us` is when it begins, by the clock of all, and `skew_us` what this core's clock is ahead.
     pub fn turn(&mut self, now_us: u64, skew_us: u64, expires: bool) {
-        self.mesh.flush();
         self.close_those_done();
         self.turn.now_us = (now_us + skew_us).max(self.shard.clock_us);
         for index in self.connections.indices() {
@@ -122,6 +125,24 @@ impl Core {
             self.shard.keyspace.free_some(1000);
             self.shard.keyspace.changes_mut().forget_notes();
         }
+        self.mesh.flush();
+    }
+
+    pub fn has_deadlines(&self) -> bool {
+        (0..DATABASES.into()).any(|database| self.shard.keyspace.expires_len(database) > 0)
+    }
+
+    /// Whether the core does not sleep until somebody wakes it.
+    pub fn is_awake(&self, now_us: u64) -> bool {
+        let has_input = |connection: &Connection| {
+            connection.arriving.front().is_some_and(|(arrival_us, _)| *arrival_us <= now_us)
+        };
+        !self.resumable.is_empty()
+            || !self.closing.is_empty()
+            || self.has_made_room
+            || self.mesh.has_posts()
+            || self.mesh.has_messages()
+            || self.connections.iter().any(has_input)
     }
 
     /// Takes what has arrived from a client.
@@ -236,6 +257,7 @@ impl Core {
     }
 
     fn resume(&mut self) {
+        self.has_made_room = false;
         for (generation, index) in std::mem::take(&mut self.crowded) {
             if let Some(connection) = self.connections.find(generation, index)
                 && connection.stall == Stall::Crowded

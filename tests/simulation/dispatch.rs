@@ -199,7 +199,7 @@ impl Core {
             return;
         };
         let waits_for_more = connection.session.in_transaction;
-        let Connection { session, out, .. } = connection;
+        let Connection { session, out, stall, .. } = connection;
         let Some(order) = session.order() else {
             return;
         };
@@ -210,6 +210,7 @@ impl Core {
         if !waits_for_more {
             session.settle(&mut self.spare_orders);
         }
+        self.has_made_room |= *stall == Stall::Crowded;
     }
 
     /// What this shard said of the slots that it owns. Slots are those of keys that are there, or were.

@@ -133,6 +133,7 @@ impl Core {
             return self.reply(index, |out| Reply::new(out, resp).null_array());
         }
         self.reply(index, |out| Reply::new(out, Default::default()).array(queue.len()));
+        self.connections.at(index).session.in_transaction = true;
         for at in 0..queue.len() {
             let queued = queue.request(at);
             let Context { database, resp, no_touch } = context_of(&self.connections.at(index).session.caller);
@@ -145,6 +146,8 @@ impl Core {
             self.shard.execute(&request, &self.turn, &mut reply);
             self.reply(index, |out| out.append_range(&reply, Mark::default(), reply.mark()));
         }
+        self.connections.at(index).session.in_transaction = false;
+        self.settle(index);
     }
 
     fn run_queued_session(&mut self, index: u32, request: &Request) {

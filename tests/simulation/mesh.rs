@@ -171,6 +171,18 @@ impl Mesh {
         }
     }
 
+    /// Whether posts wait for room: then the core must not sleep, for nobody says when there is some.
+    pub fn has_posts(&self) -> bool {
+        self.peers.iter().any(|peer| !peer.posts.is_empty())
+    }
+
+    /// Whether a message has arrived.
+    pub fn has_messages(&self) -> bool {
+        let network = self.network.borrow();
+        let queues = network.queues.iter().map(|queues| &queues[self.index as usize]);
+        queues.filter_map(|queue| queue.front()).any(|(arrival_us, _)| *arrival_us <= network.now_us)
+    }
+
     /// Nothing waits to be sent, and nothing that was sent is out.
     pub fn is_idle(&self) -> bool {
         self.peers.iter().all(|peer| {

@@ -148,7 +148,8 @@ impl Model {
         match if is_certain { 1 } else { step.choices.choose(3) } {
             0 => true,
             1 => {
-                self.remove(key, step);
+                // No change: it was one when the key expired, which whoever watches it sees.
+                self.keys.remove(key);
                 self.expired.insert(key.clone());
                 false
             }

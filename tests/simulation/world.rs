@@ -26,7 +26,7 @@ use super::shape::{Shape, happens};
 const START_US: u64 = 1_700_000_000_000_000;
 /// A run that takes more steps than this for each request stands still.
 const STEPS_PER_REQUEST: usize = 20_000;
-/// Expired keys are looked for once in so many turns.
+/// Expired keys are looked for once in so many turns, for which a core wakes up.
 const EXPIRY_ODDS: usize = 8;
 /// How long bytes of a client travel at most.
 const CLIENT_DELAY_US: usize = 500;
@@ -157,7 +157,11 @@ impl World {
         if self.shape.sleep_steps_max > 0 && self.random.once_in(10) {
             clock.sleeps_for = self.random.below(self.shape.sleep_steps_max);
         }
-        let (expires, skew_us) = (self.random.once_in(EXPIRY_ODDS), clock.skew_us);
+        let skew_us = clock.skew_us;
+        let expires = self.random.once_in(EXPIRY_ODDS) && self.cores[which].has_deadlines();
+        if !expires && !self.cores[which].is_awake(self.now_us) {
+            return;
+        }
         self.cores[which].turn(self.now_us, skew_us, expires);
         let mut sent = Vec::new();
         self.cores[which].sent_replies(|client, bytes| sent.push((client, bytes.to_vec())));
