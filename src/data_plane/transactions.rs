@@ -115,7 +115,9 @@ impl Core {
             .as_ref()
             .is_some_and(|shards| shards.iter().any(|&shard| shard != home));
         let lane = Lane { core: home, connection: index, generation: connection.generation };
+        let (client, is_watching) = (connection.session.caller.id, connection.session.watching.is_some());
         !watches_elsewhere
+            && (!is_watching || self.shard.are_watched_free(client))
             && (0..queue.len()).all(|at| {
                 let request = queue.request(at);
                 match route(request.command, &request.args, &self.shard.slots, &self.hasher, home).route {

@@ -208,11 +208,18 @@ fn may_have_moved(history: &History, watched: &Watched, exec: usize) -> bool {
 }
 
 /// The reply that the model makes.
-fn run(meaning: &Meaning, answer: Option<&Value>, world: &mut Model, step: &mut Step) -> Result<Value, String> {
+fn run(
+    meaning: &Meaning,
+    answer: Option<&Value>,
+    world: &mut Model,
+    step: &mut Step,
+) -> Result<Value, String> {
     Ok(match meaning {
         Meaning::Says(value) => value.clone(),
         // Any error will do.
-        Meaning::Refused => answer.filter(|value| value.is_error()).cloned().unwrap_or(Value::Error(Vec::new())),
+        Meaning::Refused => {
+            answer.filter(|value| value.is_error()).cloned().unwrap_or(Value::Error(Vec::new()))
+        }
         Meaning::Runs(Item { database, words }) if words[0] == "DBSIZE" => {
             step.database = *database;
             if let Some(answer) = answer {
@@ -239,12 +246,7 @@ fn run(meaning: &Meaning, answer: Option<&Value>, world: &mut Model, step: &mut 
     })
 }
 
-fn has_count(
-    reply: &Value,
-    world: &Model,
-    step: &Step,
-    counts: impl Fn(&str) -> bool,
-) -> Result<(), String> {
+fn has_count(reply: &Value, world: &Model, step: &Step, counts: impl Fn(&str) -> bool) -> Result<(), String> {
     let (least, most) = world.count(step, counts);
     match reply {
         Value::Integer(count) if (least as i64..=most as i64).contains(count) => Ok(()),

@@ -7,7 +7,7 @@ use basalt::keyspace::Key;
 use basalt::protocol::reply::Mark;
 use basalt::protocol::{Args, Out, Reply};
 use basalt::session::gather::{Finish, Gather};
-use basalt::session::stage::merge_of;
+use basalt::session::transaction::stage::merge_of;
 use basalt::shard::Request;
 
 use super::connection::{Closing, Connection, Stall};
@@ -226,7 +226,14 @@ impl Planned {
         let key = Key { bytes: command.first_key(&args), hash: self.hash, slot: self.slot };
         let caller = &connection.session.caller;
         debug_assert!(!command.flags.has(Flags::BLOCKING), "no command waits for data");
-        Request { command, args, key, database: caller.database, resp: caller.resp, no_touch: caller.no_touch }
+        Request {
+            command,
+            args,
+            key,
+            database: caller.database,
+            resp: caller.resp,
+            no_touch: caller.no_touch,
+        }
     }
 }
 
@@ -258,14 +265,7 @@ pub fn write_reply(
 }
 
 /// Takes the reply `from..to` of `replies` for a place.
-pub fn complete(
-    connection: &mut Connection,
-    sequence: u32,
-    shard: u16,
-    replies: &Out,
-    from: Mark,
-    to: Mark,
-) {
+pub fn complete(connection: &mut Connection, sequence: u32, shard: u16, replies: &Out, from: Mark, to: Mark) {
     let Connection { session, out, .. } = connection;
     session.order().expect("a reply is out").complete(sequence, shard, replies, from, to, out);
 }

@@ -48,7 +48,8 @@ impl Core {
         let ticket = self.next_ticket(planned.line.operation);
         let connection = self.connections.at(planned.connection);
         let request = planned.request(command, connection);
-        let (origin, context) = (origin_of(planned.connection, connection), context_of(&connection.session.caller));
+        let (origin, context) =
+            (origin_of(planned.connection, connection), context_of(&connection.session.caller));
         let transaction = Transaction::command(ticket, origin, &request, context);
         self.start(Errand::Transaction(Box::new(transaction)));
     }
@@ -277,14 +278,16 @@ impl Core {
                     home => self.mesh.post(home, Post::Step(Step::Answer(visit))),
                 },
                 Answer::Reply { lane, sequence, reply } => {
-                    let address = Address { connection: lane.connection, generation: lane.generation, sequence };
+                    let address =
+                        Address { connection: lane.connection, generation: lane.generation, sequence };
                     match lane.core == self.shard.index {
                         true => self.take_late_reply(lane.core, address, &reply),
                         false => self.mesh.post(lane.core, Post::Reply { address, reply }),
                     }
                 }
                 Answer::Moved { lane, sequence, request } => {
-                    let address = Address { connection: lane.connection, generation: lane.generation, sequence };
+                    let address =
+                        Address { connection: lane.connection, generation: lane.generation, sequence };
                     match lane.core == self.shard.index {
                         true => {
                             self.late_count -= 1;
@@ -355,7 +358,8 @@ impl Core {
             Route::Transaction => {
                 let ticket = self.next_ticket(self.recorder.at(lane, sequence));
                 let connection = self.connections.at(index);
-                let origin = Origin { first_place: sequence, has_place: true, ..origin_of(index, connection) };
+                let origin =
+                    Origin { first_place: sequence, has_place: true, ..origin_of(index, connection) };
                 // Not those of the session, which may have changed since.
                 let Request { database, resp, no_touch, .. } = request;
                 let context = Context { database, resp, no_touch };

@@ -13,7 +13,9 @@ pub const DATABASES: u8 = 2;
 /// The slots of all keys.
 pub fn slots() -> impl Iterator<Item = u16> {
     let slots = KEYS.map(|key| slot_of(key.as_bytes()));
-    (0..slots.len()).filter(move |&index| !slots[..index].contains(&slots[index])).map(move |index| slots[index])
+    (0..slots.len())
+        .filter(move |&index| !slots[..index].contains(&slots[index]))
+        .map(move |index| slots[index])
 }
 
 pub fn keys() -> &'static [&'static str] {
@@ -44,7 +46,9 @@ impl Generator {
             let slot = slot_of(key(shape, random).as_bytes());
             return format!("{MOVE_SLOT} {slot} {}", random.below(shape.shards.into()));
         }
-        if self.is_queueing && random.once_in(4) || !self.is_queueing && happens(random, shape.transaction_odds) {
+        if self.is_queueing && random.once_in(4)
+            || !self.is_queueing && happens(random, shape.transaction_odds)
+        {
             return self.transaction_line(random);
         }
         if happens(random, shape.everything_odds) {

@@ -29,7 +29,11 @@ fn is_possible(lines: &str) -> bool {
 }
 
 /// Adds to `orders` all that begin with `order`: an index and a moment for each operation.
-fn extend_order(operations: &[Operation], order: &mut Vec<(usize, u64)>, orders: &mut Vec<Vec<(usize, u64)>>) {
+fn extend_order(
+    operations: &[Operation],
+    order: &mut Vec<(usize, u64)>,
+    orders: &mut Vec<Vec<(usize, u64)>>,
+) {
     if order.len() == operations.len() {
         return orders.push(order.clone());
     }

@@ -43,7 +43,10 @@ pub struct Point {
 pub enum Part {
     Whole,
     /// What one shard said of the keys of these slots.
-    Shard { slots: Vec<u16>, reply: Vec<u8> },
+    Shard {
+        slots: Vec<u16>,
+        reply: Vec<u8>,
+    },
     /// These keys are watched from now on.
     Watch(Vec<String>),
 }

@@ -109,7 +109,13 @@ pub struct Mesh {
 }
 
 impl Mesh {
-    pub fn new(index: u16, shards: u16, limits: Limits, network: Rc<RefCell<Network>>, map_version: u32) -> Self {
+    pub fn new(
+        index: u16,
+        shards: u16,
+        limits: Limits,
+        network: Rc<RefCell<Network>>,
+        map_version: u32,
+    ) -> Self {
         Mesh { index, peers: (0..shards).map(|_| Peer::default()).collect(), limits, network, map_version }
     }
 
@@ -124,7 +130,8 @@ impl Mesh {
 
     pub fn has_room(&self, shard: u16) -> bool {
         let batches = &self.peers[shard as usize].batches;
-        batches.len() < self.limits.batches_waiting || !batches.back().is_some_and(|batch| self.is_full(batch))
+        batches.len() < self.limits.batches_waiting
+            || !batches.back().is_some_and(|batch| self.is_full(batch))
     }
 
     pub fn batch(&mut self, shard: u16) -> &mut Batch {
@@ -185,8 +192,8 @@ impl Mesh {
 
     /// Nothing waits to be sent, and nothing that was sent is out.
     pub fn is_idle(&self) -> bool {
-        self.peers.iter().all(|peer| {
-            peer.posts.is_empty() && peer.batches.is_empty() && peer.batches_in_flight == 0
-        })
+        self.peers
+            .iter()
+            .all(|peer| peer.posts.is_empty() && peer.batches.is_empty() && peer.batches_in_flight == 0)
     }
 }

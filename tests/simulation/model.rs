@@ -272,7 +272,9 @@ impl Model {
         let present_ms = if is_there { self.keys[&key].deadline_ms } else { None };
         match words[0].as_str() {
             "PTTL" if !is_there => Value::Integer(-2),
-            "PTTL" => Value::Integer(present_ms.map_or(-1, |deadline| deadline.saturating_sub(step.now_ms) as i64)),
+            "PTTL" => {
+                Value::Integer(present_ms.map_or(-1, |deadline| deadline.saturating_sub(step.now_ms) as i64))
+            }
             "PERSIST" if present_ms.is_none() => flag(false),
             "PEXPIRE" if !is_there => flag(false),
             name => {

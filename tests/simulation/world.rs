@@ -73,10 +73,12 @@ impl World {
     pub fn new(shape: Shape, mut random: Random) -> Self {
         let slots = SlotMap::even(shape.shards);
         let hasher = Hasher::seeded(random.number());
-        let network = Network::new(shape.shards, shape.limits.delay_us_max, Random::from_seed(random.number()));
+        let network =
+            Network::new(shape.shards, shape.limits.delay_us_max, Random::from_seed(random.number()));
         let network = Rc::new(RefCell::new(network));
         let recorder = Recorder::default();
-        let process = Process { started_at_us: START_US, shards: shape.shards, debug_access: DebugAccess::Nobody };
+        let process =
+            Process { started_at_us: START_US, shards: shape.shards, debug_access: DebugAccess::Nobody };
         let turn = Turn { now_us: START_US, databases: DATABASES, string_bytes_max: 1 << 20, process };
         let cores = (0..shape.shards)
             .map(|index| {
