@@ -13,6 +13,9 @@ test: ## Runs all tests; Redis, which they compare with, is fetched into target/
 asan: ## Runs the tests of the key space with AddressSanitizer.
 	scripts/asan.sh
 
+soak: ## Simulates shards and clients from new seeds; MINUTES=60 for longer than ten.
+	scripts/soak.sh $(or $(MINUTES),10)
+
 bench: ## Measures Basalt beside redis-server on one core each; ROUNDS=9 for figures worth keeping.
 	scripts/bench.sh $(ROUNDS)
 

@@ -1,10 +1,17 @@
-//! The execute path: replies, errors in place of replies, ownership.
+//! The execute path: replies, errors in place of replies, ownership. And who gets locks, beside a naive model.
+
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
 
 use crate::cluster::{SlotMap, slot_of};
 use crate::commands::call::{DebugAccess, Process};
 use crate::commands::{Turn, resolve};
 use crate::keyspace::{Hasher, Keyspace, Recency};
 use crate::protocol::{Args, Out, Resp, Span};
+use crate::shard::jobs::{Jobs, Matter, tidy};
+use crate::shard::locks::{Mode, Want};
+use crate::shard::visit::{Ticket, Visit};
 use crate::shard::{Request, Shard};
 
 fn shard(index: u16, shards: u16) -> Shard {
@@ -66,4 +73,76 @@ fn an_error_replaces_the_reply() {
     check(&mut shard, "SET k v EX nothing", "-ERR value is not an integer or out of range\r\n");
     check(&mut shard, "SET k v NX XX", "-ERR syntax error\r\n");
     check(&mut shard, "EXISTS k", ":0\r\n");
+}
+
+const LOCKS: u64 = 4;
+
+/// The table of docs/consistency.md.
+fn agree(one: Mode, other: Mode) -> bool {
+    use Mode::{IntentRead, IntentWrite, Shared};
+    matches!(
+        (one, other),
+        (IntentRead, IntentRead | IntentWrite | Shared)
+            | (IntentWrite, IntentRead | IntentWrite)
+            | (Shared, IntentRead | Shared)
+    )
+}
+
+fn wants() -> impl Strategy<Value = Vec<Want>> {
+    let mode = prop::sample::select(vec![Mode::IntentRead, Mode::IntentWrite, Mode::Shared, Mode::Exclusive]);
+    prop::collection::vec((0..LOCKS, mode), 1..4).prop_map(|mut wants| {
+        tidy(&mut wants);
+        wants
+    })
+}
+
+fn visit(number: u64) -> Matter {
+    Matter::Visit(Box::new(Visit::new(Ticket { home: 0, number }, 0)))
+}
+
+proptest! {
+    /// Each step lets a job come, or one that runs end. Whoever runs gets along with all others that run, jobs that
+    /// want the same run in the order in which they came if they exclude each other, and all run in the end.
+    #[test]
+    fn jobs_run_when_those_before_them_let_them(
+        steps in prop::collection::vec((wants(), any::<bool>(), 0usize..8), 1..60),
+    ) {
+        let (mut jobs, mut running) = (Jobs::default(), Vec::<(u64, Vec<Want>)>::new());
+        let mut waiting = VecDeque::<(u64, Vec<Want>)>::new();
+        let conflict = |one: &[Want], other: &[Want]| {
+            one.iter().any(|(lock, mode)| other.iter().any(|other| other.0 == *lock && !agree(*mode, other.1)))
+        };
+        let mut steps = steps.into_iter();
+        for number in 0.. {
+            match (steps.next(), running.is_empty()) {
+                (None, true) => break,
+                (Some((wants, false, _)), _) | (Some((wants, _, _)), true) => {
+                    let is_free = !running.iter().chain(&waiting).any(|other| conflict(&wants, &other.1));
+                    prop_assert!(!is_free || waiting.iter().any(|other| shares(&wants, &other.1)) || jobs.are_free(&wants));
+                    waiting.push_back((number, wants.clone()));
+                    jobs.add(wants, visit(number));
+                }
+                (step, _) => {
+                    let which = step.map_or(0, |(_, _, which)| which) % running.len();
+                    let (_, wants) = running.remove(which);
+                    jobs.release(&wants);
+                }
+            }
+            while let Some(job) = jobs.next_ready() {
+                let Matter::Visit(visit) = job.matter else { unreachable!("only visits were added") };
+                let index = waiting.iter().position(|(number, _)| *number == visit.ticket.number).expect("it waits");
+                let (number, wants) = waiting.remove(index).expect("it is there");
+                prop_assert!(!running.iter().any(|other| conflict(&wants, &other.1)), "all that run get along");
+                let overtaken = waiting.iter().find(|other| other.0 < number && other.1 == wants);
+                prop_assert!(overtaken.is_none_or(|other| !conflict(&wants, &other.1)), "nobody is overtaken");
+                running.push((number, wants));
+            }
+            prop_assert!(!running.is_empty() || waiting.is_empty(), "somebody runs");
+        }
+        prop_assert!(jobs.are_idle());
+    }
+}
+
+fn shares(one: &[Want], other: &[Want]) -> bool {
+    one.iter().any(|(lock, _)| other.iter().any(|other| other.0 == *lock))
 }
