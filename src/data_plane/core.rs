@@ -29,6 +29,7 @@ use crate::data_plane::transactions::Errand;
 use crate::keyspace::Hasher;
 use crate::protocol::{Out, Span};
 use crate::session::order::Order;
+use crate::session::transaction::Transaction;
 use crate::shard::Shard;
 use crate::sys::buffers::Received;
 use crate::sys::ring::{ArenaSend, Completion, Kernel, Operation, Ring, Token, Wait};
@@ -77,6 +78,7 @@ pub struct Core {
     /// Transactions of this core's clients, and slots they move, by number.
     pub errands: AHashMap<u64, Errand>,
     pub next_transaction: u64,
+    pub spare_transactions: Vec<Box<Transaction>>,
     pub pauses: Pauses,
     /// When to look at idle clients and soft limits again.
     pub next_tick: Option<Instant>,
@@ -143,6 +145,7 @@ impl Core {
             spare_orders: Vec::new(),
             errands: AHashMap::default(),
             next_transaction: 0,
+            spare_transactions: Vec::new(),
             pauses: Pauses::default(),
             next_tick: None,
             next_adopter: 0,

@@ -72,8 +72,9 @@ impl Core {
                 let origin =
                     Origin { first_place: sequence, has_place: true, ..origin_of(index, connection) };
                 let context = context_of(&connection.session.caller);
-                let transaction = Transaction::command(self.next_ticket(), origin, &request, context);
-                self.start(Errand::Transaction(Box::new(transaction)));
+                let (spare, ticket) = (self.spare_transactions.pop(), self.next_ticket());
+                let transaction = Transaction::command(spare, ticket, origin, &request, context);
+                self.start(Errand::Transaction(transaction));
             }
             Route::Session | Route::Every => unreachable!("such requests went to no single shard"),
         }

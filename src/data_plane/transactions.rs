@@ -18,6 +18,10 @@ use crate::shard::parcel::Parcel;
 use crate::shard::visit::{Step, Ticket, Visit, Watch};
 use crate::shard::{Answer, Lane, Request};
 
+/// Transactions that have ended and whose memory is kept for the next ones, and how much of it each may have.
+const SPARE_TRANSACTIONS: usize = 256;
+const SPARE_TRANSACTION_BYTES: usize = 16 * 1024;
+
 const NOT_ALLOWED: &[u8] = b"-ERR Command not allowed inside a transaction\r\n";
 const ABORTED: &[u8] = b"-EXECABORT Transaction discarded because of previous errors.\r\n";
 
@@ -32,8 +36,9 @@ impl Core {
         let request = request(command, args, key, connection);
         let (origin, context) =
             (origin_of(planned.connection, connection), context_of(&connection.session.caller));
-        let transaction = Transaction::command(ticket, origin, &request, context);
-        self.start(Errand::Transaction(Box::new(transaction)));
+        let transaction =
+            Transaction::command(self.spare_transactions.pop(), ticket, origin, &request, context);
+        self.start(Errand::Transaction(transaction));
     }
 
     /// Keeps a request until EXEC.
@@ -102,8 +107,9 @@ impl Core {
         let connection = self.connections.at(index);
         let watching = connection.session.watching.take().map_or_else(Vec::new, |shards| *shards);
         let (origin, context) = (origin_of(index, connection), context_of(&connection.session.caller));
-        let transaction = Transaction::exec(ticket, origin, multi.queue, watching, context);
-        self.start(Errand::Transaction(Box::new(transaction)));
+        let spare = self.spare_transactions.pop();
+        let transaction = Transaction::exec(spare, ticket, origin, multi.queue, watching, context);
+        self.start(Errand::Transaction(transaction));
     }
 
     /// Whether everything that EXEC needs is on this core's shard, and free.
@@ -266,8 +272,12 @@ impl Core {
             (Errand::SlotMove(it), None) => (it.begin(compass, &mut client), &mut it.posts),
             (Errand::SlotMove(it), Some(visit)) => (it.take(visit, compass, &mut client), &mut it.posts),
         };
-        for (shard, step) in std::mem::take(posts) {
+        let mut posts = std::mem::take(posts);
+        for (shard, step) in posts.drain(..) {
             self.post(shard, step);
+        }
+        if let Errand::Transaction(transaction) = &mut errand {
+            transaction.posts = posts;
         }
         match progress {
             Progress::Waiting => {
@@ -285,6 +295,12 @@ impl Core {
         if let Some(connection) = self.connections.find(generation, index) {
             connection.session.in_transaction = false;
             self.settle(index);
+        }
+        if let Errand::Transaction(transaction) = errand
+            && self.spare_transactions.len() < SPARE_TRANSACTIONS
+            && transaction.memory_bytes() < SPARE_TRANSACTION_BYTES
+        {
+            self.spare_transactions.push(transaction);
         }
     }
 

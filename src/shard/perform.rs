@@ -16,13 +16,14 @@ impl Shard {
         match step {
             Step::Hold(visit) => self.hold(visit, turn),
             Step::Run(visit) => {
-                let visit = self.work(visit, turn);
+                let mut visit = self.work(visit, turn);
                 if visit.then == Then::Release {
-                    self.release(visit.ticket);
+                    // Its memory goes home.
+                    visit.wants = self.release(visit.ticket);
                 }
                 self.answers.push_back(Answer::Visited(visit));
             }
-            Step::Release(ticket) => self.release(ticket),
+            Step::Release(ticket) => drop(self.release(ticket)),
             Step::Watch(watch) => self.watch(watch, turn),
             Step::Unwatch(client) => self.unwatch(client),
             Step::Answer(_) => unreachable!("answers go to the core that asked"),
@@ -77,11 +78,11 @@ impl Shard {
             let wants = std::mem::take(&mut visit.wants);
             return self.jobs.add(wants, Matter::Visit(visit));
         }
-        let wants = std::mem::take(&mut visit.wants);
         // Nothing comes between the work and the release, so nothing has to be locked.
         let keeps = visit.then == Then::Keep;
-        let visit = self.agree(visit, turn);
+        let mut visit = self.agree(visit, turn);
         if keeps && visit.agreed == Agreed::Yes {
+            let wants = std::mem::take(&mut visit.wants);
             wants.iter().for_each(|&want| self.jobs.locks.take(want));
             self.keep(&visit, wants);
         }
@@ -114,10 +115,12 @@ impl Shard {
         self.guard_expiry();
     }
 
-    fn release(&mut self, ticket: Ticket) {
+    /// Gives back what a transaction holds, and says what that was.
+    fn release(&mut self, ticket: Ticket) -> Vec<Want> {
         let held = self.held.remove(&ticket).expect("a transaction releases what it holds, once");
         self.jobs.release(&held.wants);
         self.guard_expiry();
+        held.wants
     }
 
     /// What transactions hold must not vanish under them: while there are any, keys are removed by the clock of the oldest

@@ -149,6 +149,22 @@ impl Visit {
         }
     }
 
+    /// A first visit, in the memory of one that is over if there is one.
+    pub fn renewed(spare: Option<Box<Visit>>, ticket: Ticket, shard: u16) -> Box<Self> {
+        let Some(mut visit) = spare else {
+            return Box::new(Visit::new(ticket, shard));
+        };
+        visit.clear();
+        visit.wants.clear();
+        visit.slots.clear();
+        let mut begun = Visit::new(ticket, shard);
+        (begun.wants, begun.slots) = (std::mem::take(&mut visit.wants), std::mem::take(&mut visit.slots));
+        (begun.work, begun.replies) = (std::mem::take(&mut visit.work), std::mem::take(&mut visit.replies));
+        begun.outcomes = std::mem::take(&mut visit.outcomes);
+        *visit = begun;
+        visit
+    }
+
     /// Empties it for more work.
     pub fn clear(&mut self) {
         self.work.clear();

@@ -9,6 +9,7 @@ use basalt::protocol::Args;
 use basalt::session::multi::{InMulti, in_multi};
 use basalt::session::order::Order;
 use basalt::session::route::{Route, Routed, route};
+use basalt::session::transaction::Transaction;
 use basalt::shard::{Lane, Shard};
 
 use super::common::Value;
@@ -39,6 +40,7 @@ pub struct Core {
     pub spare_orders: Vec<Box<Order>>,
     pub errands: BTreeMap<u64, Errand>,
     pub next_transaction: u64,
+    pub spare_transactions: Vec<Box<Transaction>>,
     /// Requests of this core that wait at some shard for locks.
     pub late_count: usize,
     /// What clients have asked this shard to watch, by the place of the reply.
@@ -104,6 +106,7 @@ impl Core {
             spare_orders: Vec::new(),
             errands: BTreeMap::new(),
             next_transaction: 0,
+            spare_transactions: Vec::new(),
             late_count: 0,
             watch_keys: HashMap::new(),
             recorder,

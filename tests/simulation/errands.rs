@@ -50,8 +50,9 @@ impl Core {
         let request = planned.request(command, connection);
         let (origin, context) =
             (origin_of(planned.connection, connection), context_of(&connection.session.caller));
-        let transaction = Transaction::command(ticket, origin, &request, context);
-        self.start(Errand::Transaction(Box::new(transaction)));
+        let transaction =
+            Transaction::command(self.spare_transactions.pop(), ticket, origin, &request, context);
+        self.start(Errand::Transaction(transaction));
     }
 
     pub fn move_slot(&mut self, planned: &Planned) {
@@ -100,8 +101,9 @@ impl Core {
         let connection = self.connections.at(index);
         let watching = connection.session.watching.take().map_or_else(Vec::new, |shards| *shards);
         let (origin, context) = (origin_of(index, connection), context_of(&connection.session.caller));
-        let transaction = Transaction::exec(ticket, origin, multi.queue, watching, context);
-        self.start(Errand::Transaction(Box::new(transaction)));
+        let transaction =
+            Transaction::exec(self.spare_transactions.pop(), ticket, origin, multi.queue, watching, context);
+        self.start(Errand::Transaction(transaction));
     }
 
     fn may_exec_here(&mut self, index: u32, queue: &Parcel<()>) -> bool {
@@ -257,6 +259,9 @@ impl Core {
             connection.session.in_transaction = false;
             self.settle(index);
         }
+        if let Errand::Transaction(transaction) = errand {
+            self.spare_transactions.push(transaction);
+        }
     }
 
     fn post(&mut self, shard: u16, step: Step) {
@@ -363,8 +368,9 @@ impl Core {
                 // Not those of the session, which may have changed since.
                 let Request { database, resp, no_touch, .. } = request;
                 let context = Context { database, resp, no_touch };
-                let transaction = Transaction::command(ticket, origin, &request, context);
-                self.start(Errand::Transaction(Box::new(transaction)));
+                let transaction =
+                    Transaction::command(self.spare_transactions.pop(), ticket, origin, &request, context);
+                self.start(Errand::Transaction(transaction));
             }
             Route::Session | Route::Every => unreachable!("such requests went to no single shard"),
         }

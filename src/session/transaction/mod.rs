@@ -16,7 +16,6 @@ use crate::protocol::reply::Mark;
 use crate::protocol::{Out, Reply, Resp};
 use crate::session::gather::Gather;
 use crate::session::transaction::stage::Crossing;
-use crate::shard::locks::Want;
 use crate::shard::parcel::Parcel;
 use crate::shard::visit::{Agreed, Outcome, Step, Then, Ticket, Visit};
 use crate::shard::{Hasher, Request};
@@ -89,9 +88,6 @@ enum Kind {
 /// What one shard does for the transaction.
 struct Part {
     shard: u16,
-    wants: Vec<Want>,
-    /// The slots of the keys among them.
-    slots: Vec<u16>,
     /// At home; it is away while the shard works.
     visit: Option<Box<Visit>>,
 }
@@ -117,6 +113,8 @@ pub struct Transaction {
     /// The version of the slot map by which the parts were planned.
     map_version: u32,
     parts: Vec<Part>,
+    /// Visits that are not needed now.
+    visits: Vec<Box<Visit>>,
     /// Parts that have agreed, from the first.
     held: usize,
     /// The request that is planned next.
@@ -135,42 +133,68 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// One request that goes to several shards.
-    pub fn command(ticket: Ticket, origin: Origin, request: &Request, context: Context) -> Self {
-        let mut queue = Parcel::default();
-        queue.push(request, ());
-        Self::new(Kind::Command, ticket, origin, queue, Vec::new(), context)
+    /// One request that goes to several shards, in the memory of a transaction that has ended if there is one.
+    pub fn command(
+        spare: Option<Box<Self>>,
+        ticket: Ticket,
+        origin: Origin,
+        request: &Request,
+        context: Context,
+    ) -> Box<Self> {
+        let mut transaction = Self::renewed(spare, Kind::Command, ticket, origin, context);
+        transaction.queue.push(request, ());
+        transaction
     }
 
     /// All requests of an EXEC, by a client that watches keys at some shards.
     pub fn exec(
+        spare: Option<Box<Self>>,
         ticket: Ticket,
         origin: Origin,
         queue: Parcel<()>,
         watching: Vec<u16>,
         context: Context,
-    ) -> Self {
-        Self::new(Kind::Exec, ticket, origin, queue, watching, context)
+    ) -> Box<Self> {
+        let mut transaction = Self::renewed(spare, Kind::Exec, ticket, origin, context);
+        transaction.queue = queue;
+        transaction.watching = watching;
+        transaction
     }
 
-    fn new(
+    fn renewed(
+        spare: Option<Box<Self>>,
         kind: Kind,
         ticket: Ticket,
         origin: Origin,
-        queue: Parcel<()>,
-        watching: Vec<u16>,
         context: Context,
-    ) -> Self {
+    ) -> Box<Self> {
+        let Some(mut ended) = spare else {
+            return Box::new(Self::new(kind, ticket, origin, context));
+        };
+        let mut begun = Self::new(kind, ticket, origin, context);
+        // What has grown stays grown.
+        ended.queue.clear();
+        // Some are left if it was refused.
+        ended.planned.clear();
+        (begun.queue, begun.posts) = (std::mem::take(&mut ended.queue), std::mem::take(&mut ended.posts));
+        (begun.parts, begun.visits) = (std::mem::take(&mut ended.parts), std::mem::take(&mut ended.visits));
+        begun.planned = std::mem::take(&mut ended.planned);
+        *ended = begun;
+        ended
+    }
+
+    fn new(kind: Kind, ticket: Ticket, origin: Origin, context: Context) -> Self {
         Transaction {
             ticket,
             origin,
             posts: Vec::new(),
             kind,
-            queue,
-            watching,
+            queue: Parcel::default(),
+            watching: Vec::new(),
             context,
             map_version: 0,
             parts: Vec::new(),
+            visits: Vec::new(),
             held: 0,
             next: 0,
             crossing: None,
@@ -186,6 +210,13 @@ impl Transaction {
     /// Shards where the client watches keys, which it no longer does at the end.
     pub fn watching(&self) -> &[u16] {
         &self.watching
+    }
+
+    /// The memory that its requests have grown to.
+    pub fn memory_bytes(&self) -> usize {
+        let visits = self.parts.iter().filter_map(|part| part.visit.as_ref()).chain(&self.visits);
+        self.queue.reserved_bytes()
+            + visits.map(|visit| visit.work.reserved_bytes() + visit.replies.bytes.capacity()).sum::<usize>()
     }
 
     /// Finds out what to lock where, and visits the first shard.
@@ -247,9 +278,7 @@ impl Transaction {
         let (now_us, watched_until_ms, early) = (self.now_us, self.watched_until_ms, self.early);
         let part = &mut self.parts[self.held];
         let mut visit = part.visit.take().expect("a visit is at home until it goes");
-        visit.wants = std::mem::take(&mut part.wants);
         visit.watcher = self.watching.contains(&part.shard).then_some(self.origin.client);
-        visit.slots = std::mem::take(&mut part.slots);
         visit.watched_until_ms = watched_until_ms;
         visit.now_us = now_us;
         visit.then = if early == Some(Stage::Last) { Then::Release } else { Then::Keep };
@@ -366,12 +395,6 @@ impl Transaction {
         (self.held, self.next, self.crossing, self.early) = (0, 0, None, None);
         self.planned.clear();
         self.begin(compass, self.now_us, client)
-    }
-}
-
-impl Part {
-    fn new(shard: u16) -> Self {
-        Part { shard, wants: Vec::new(), slots: Vec::new(), visit: None }
     }
 }
 

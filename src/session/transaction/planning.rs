@@ -11,21 +11,27 @@ use crate::session::route::{Route, Routed, route};
 use crate::session::transaction::stage::{self, Crossing};
 use crate::session::transaction::{Client, Compass, Context, Kind, Part, Place, Stage, Transaction};
 use crate::shard::Request;
-use crate::shard::jobs::tidy;
 use crate::shard::locks::{Mode, WHOLE, Want};
 use crate::shard::parcel::Parcel;
 use crate::shard::visit::{Task, TaskKind, Visit};
 
 impl Transaction {
     pub(super) fn plan_parts(&mut self, compass: Compass) {
-        let mut parts: Vec<Part> = Vec::new();
+        self.visits.extend(self.parts.drain(..).filter_map(|part| part.visit));
+        let (mut parts, mut visits) = (std::mem::take(&mut self.parts), std::mem::take(&mut self.visits));
+        let ticket = self.ticket;
         let mut want = |shard: u16, want: Want, slot: Option<u16>| {
             let index = parts.binary_search_by_key(&shard, |part| part.shard).unwrap_or_else(|index| {
-                parts.insert(index, Part::new(shard));
+                let visit = Visit::renewed(visits.pop(), ticket, shard);
+                parts.insert(index, Part { shard, visit: Some(visit) });
                 index
             });
-            parts[index].wants.push(want);
-            parts[index].slots.extend(slot);
+            let visit = parts[index].visit.as_mut().expect("all visits are at home before the first is made");
+            // Each key wants the whole shard in the same mode again.
+            if want.0 != WHOLE || !visit.wants.contains(&want) {
+                visit.wants.push(want);
+            }
+            visit.slots.extend(slot);
         };
         for index in 0..self.queue.len() {
             let request = self.queue.request(index);
@@ -35,12 +41,10 @@ impl Transaction {
         for &shard in &self.watching {
             want(shard, (WHOLE, Mode::IntentRead), None);
         }
-        for part in &mut parts {
-            part.visit = Some(Box::new(Visit::new(self.ticket, part.shard)));
-            strengthen(&mut part.wants);
-            tidy(&mut part.wants);
+        for visit in parts.iter_mut().filter_map(|part| part.visit.as_mut()) {
+            strengthen(&mut visit.wants);
         }
-        self.parts = parts;
+        (self.parts, self.visits) = (parts, visits);
     }
 
     /// Fills the visits with what can be done before data has to cross shards.
