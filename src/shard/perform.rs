@@ -134,6 +134,8 @@ impl Shard {
     pub fn run_waiting(&mut self, turn: &Turn) {
         while let Some(job) = self.jobs.next_ready() {
             let Job { wants, matter, .. } = job;
+            // A transaction may have run by a later clock, and what it has seen expire must stay so.
+            let turn = &Turn { now_us: turn.now_us.max(self.clock_us), ..*turn };
             match matter {
                 Matter::Visit(visit) => {
                     let visit = self.agree(visit, turn);

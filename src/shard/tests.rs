@@ -10,9 +10,9 @@ use crate::commands::{Turn, resolve};
 use crate::keyspace::{Hasher, Keyspace, Recency};
 use crate::protocol::{Args, Out, Resp, Span};
 use crate::shard::jobs::{Jobs, Matter, tidy};
-use crate::shard::locks::{Mode, Want};
-use crate::shard::visit::{Ticket, Visit};
-use crate::shard::{Request, Shard};
+use crate::shard::locks::{Mode, WHOLE, Want, key_lock};
+use crate::shard::visit::{Step, Task, TaskKind, Then, Ticket, Visit};
+use crate::shard::{Answer, Lane, Request, Shard};
 
 fn shard(index: u16, shards: u16) -> Shard {
     Shard::new(index, Keyspace::new(16, Hasher::seeded(1), Recency::Lru), SlotMap::even(shards))
@@ -32,13 +32,17 @@ fn with_request<T>(shard: &Shard, line: &str, run: impl FnOnce(&Request) -> T) -
     run(&Request { command, args, key, database: 0, resp: Resp::Two, no_touch: false })
 }
 
-fn check(shard: &mut Shard, line: &str, expected: &str) {
-    let turn = Turn {
+fn turn() -> Turn {
+    Turn {
         now_us: 1_700_000_000_000_000,
         databases: 16,
         string_bytes_max: 512 << 20,
         process: Process { started_at_us: 0, shards: 1, debug_access: DebugAccess::Nobody },
-    };
+    }
+}
+
+fn check(shard: &mut Shard, line: &str, expected: &str) {
+    let turn = turn();
     let mut out = Out { bytes: b"before ".to_vec(), shared: Vec::new() };
     let reply = with_request(&shard_view(shard), line, |request| {
         shard.execute(request, &turn, &mut out);
@@ -73,6 +77,36 @@ fn an_error_replaces_the_reply() {
     check(&mut shard, "SET k v EX nothing", "-ERR value is not an integer or out of range\r\n");
     check(&mut shard, "SET k v NX XX", "-ERR syntax error\r\n");
     check(&mut shard, "EXISTS k", ":0\r\n");
+}
+
+/// The clock of another shard, by which the transaction runs, is ahead of this one's.
+#[test]
+fn what_a_transaction_has_seen_expire_stays_so() {
+    let mut shard = shard(0, 1);
+    check(&mut shard, "SET k v PX 1000", "+OK\r\n");
+    let lock = key_lock(shard.keyspace.hasher().hash(b"k"));
+    let ticket = Ticket { home: 0, number: 1 };
+    let wants = vec![(WHOLE, Mode::IntentWrite), (lock, Mode::Exclusive)];
+    shard.take(Step::Hold(Box::new(Visit { wants, ..Visit::new(ticket, 0) })), &turn());
+    let lane = Lane { core: 0, connection: 0, generation: 0 };
+    with_request(&shard_view(&shard), "GET k", |request| shard.wait(request, lane, 0, 1));
+    let now_us = turn().now_us + 2_000_000;
+    let mut visit = Visit { now_us, then: Then::Release, ..Visit::new(ticket, 0) };
+    with_request(&shard_view(&shard), "EXISTS k", |request| {
+        visit.work.push(request, Task { place: 0, kind: TaskKind::Run });
+    });
+    shard.answers.clear();
+    shard.take(Step::Run(Box::new(visit)), &turn());
+    let replies: Vec<_> = shard
+        .answers
+        .iter()
+        .map(|answer| match answer {
+            Answer::Visited(visit) => visit.replies.bytes.clone(),
+            Answer::Reply { reply, .. } => reply.bytes.clone(),
+            Answer::Moved { .. } => unreachable!("no slot has moved"),
+        })
+        .collect();
+    assert_eq!(replies, [&b":0\r\n"[..], b"$-1\r\n"]);
 }
 
 const LOCKS: u64 = 4;
