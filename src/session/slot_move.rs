@@ -22,6 +22,8 @@ pub struct SlotMove {
     held: usize,
     /// Visits under way, once all hold.
     away: usize,
+    /// The latest clock of those that hold: the new owner must not see keys again that have expired at the old one.
+    now_us: u64,
 }
 
 impl SlotMove {
@@ -36,6 +38,7 @@ impl SlotMove {
             holders: Vec::new(),
             held: 0,
             away: 0,
+            now_us: 0,
         }
     }
 
@@ -67,7 +70,7 @@ impl SlotMove {
     }
 
     fn visit(&self, shard: u16) -> Box<Visit> {
-        Box::new(Visit { then: Then::Keep, ..Visit::new(self.ticket, shard) })
+        Box::new(Visit { then: Then::Keep, now_us: self.now_us, ..Visit::new(self.ticket, shard) })
     }
 
     fn hand_over(&mut self, shard: u16, handover: Handover) {
@@ -80,6 +83,7 @@ impl SlotMove {
     pub fn take(&mut self, visit: Box<Visit>, compass: Compass, client: &mut impl Client) -> Progress {
         if self.held < self.holders.len() {
             self.held += 1;
+            self.now_us = self.now_us.max(visit.now_us);
             // Whoever holds the map knows the latest one: another move may have come first.
             if compass.slots.owner(self.slot) != self.from {
                 self.release();
