@@ -82,7 +82,7 @@ fn is_sum_of_parts(answer: &Value, points: &[Point]) -> bool {
 fn check_slots(history: &History, meanings: &[Meaning]) -> Result<(), String> {
     let mut last: HashMap<(u32, u16), (u64, &Operation)> = HashMap::new();
     for (operation, meaning) in history.operations.iter().zip(meanings) {
-        let Some(&Point { moment, part: Part::Whole, .. }) = operation.point() else {
+        let Some(&Point { moment, part: Part::Whole | Part::Refused, .. }) = operation.point() else {
             continue;
         };
         let items: &[Meaning] = match meaning {
@@ -171,14 +171,11 @@ fn apply(
         (Meaning::Exec { watched, .. }, _) if !watched.is_empty() => {
             let must_abort = must_abort(watched, world, &mut step);
             let may_abort = must_abort || watched.iter().any(|key| may_have_moved(history, key, index));
-            match answer {
-                Some(Value::NullArray) if may_abort => return Ok(()),
-                Some(Value::NullArray) => return Err("no watched key has changed".into()),
-                // Nobody was told whether it ran: both is possible only if it may have been refused.
-                None if must_abort => return Ok(()),
-                None if may_abort && step.choices.choose(2) == 1 => return Ok(()),
-                _ if must_abort => return Err("a watched key has changed".into()),
-                _ => run(meaning, answer, world, &mut step)?,
+            match operation.was_refused() {
+                true if may_abort => return Ok(()),
+                true => return Err("no watched key has changed".into()),
+                false if must_abort => return Err("a watched key has changed".into()),
+                false => run(meaning, answer, world, &mut step)?,
             }
         }
         _ => run(meaning, answer, world, &mut step)?,

@@ -94,8 +94,7 @@ impl Core {
             return self.reply(index, |out| out.bytes.extend_from_slice(ABORTED));
         }
         if self.may_exec_here(index, &multi.queue) {
-            self.recorder.run(operation, self.turn.now_us, Part::Whole);
-            return self.exec_here(index, &multi.queue);
+            return self.exec_here(index, operation, &multi.queue);
         }
         let ticket = self.next_ticket(operation);
         let connection = self.connections.at(index);
@@ -126,11 +125,13 @@ impl Core {
             })
     }
 
-    fn exec_here(&mut self, index: u32, queue: &Parcel<()>) {
+    fn exec_here(&mut self, index: u32, operation: usize, queue: &Parcel<()>) {
         let client = self.connections.at(index).session.caller.id;
         let is_watching = self.connections.at(index).session.watching.is_some();
         let unchanged = !is_watching || self.shard.are_watched_unchanged(client, self.turn.now_ms());
         self.unwatch(index);
+        let part = if unchanged { Part::Whole } else { Part::Refused };
+        self.recorder.run(operation, self.turn.now_us, part);
         if !unchanged {
             let resp = self.connections.at(index).session.caller.resp;
             return self.reply(index, |out| Reply::new(out, resp).null_array());

@@ -42,6 +42,8 @@ pub struct Point {
 #[derive(Clone, Debug)]
 pub enum Part {
     Whole,
+    /// It was an EXEC, and did not run because a watched key had changed.
+    Refused,
     /// What one shard said of the keys of these slots.
     Shard {
         slots: Vec<u16>,
@@ -54,6 +56,12 @@ pub enum Part {
 impl Operation {
     pub fn name(&self) -> &str {
         &self.words[0]
+    }
+
+    /// Whether this is an EXEC that did not run.
+    pub fn was_refused(&self) -> bool {
+        let is_null = self.answer.as_ref().is_some_and(|(_, value)| *value == Value::NullArray);
+        is_null || self.points.iter().any(|point| matches!(point.part, Part::Refused))
     }
 
     /// The point of a request that has but one.
@@ -70,6 +78,7 @@ impl Display for Operation {
             write!(f, " {moment} (at {now_ms} ms")?;
             match part {
                 Part::Whole => {}
+                Part::Refused => write!(f, ", refused")?,
                 Part::Shard { slots, reply } => write!(f, ", {slots:?} {}", reply.escape_ascii())?,
                 Part::Watch(keys) => write!(f, ", {}", keys.join(" "))?,
             }
@@ -141,15 +150,15 @@ impl Recorder {
         let mut record = self.0.borrow_mut();
         let point = record.point(now_us, part);
         let operation = &mut record.operations[operation];
-        let is_partial = !matches!(point.part, Part::Whole);
+        let is_partial = !matches!(point.part, Part::Whole | Part::Refused);
         assert!(operation.points.is_empty() || is_partial, "{operation} ran twice");
         operation.points.push(point);
     }
 
     /// A shard has agreed to a transaction, or has refused it: until another one is asked, this is its point.
-    pub fn decide(&self, ticket: Ticket, now_us: u64) {
+    pub fn decide(&self, ticket: Ticket, now_us: u64, part: Part) {
         let mut record = self.0.borrow_mut();
-        let point = record.point(now_us, Part::Whole);
+        let point = record.point(now_us, part);
         let operation = record.tickets[&ticket];
         record.operations[operation].points = vec![point];
     }

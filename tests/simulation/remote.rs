@@ -61,7 +61,7 @@ impl Core {
         }
         let start = replies.bytes.len();
         self.shard.execute(&request, &self.turn, replies);
-        self.record_run(lane, sequence, &replies.bytes[start..]);
+        self.record_run(lane, sequence, &replies.bytes[start..], self.turn.now_us);
         End::Replied(replies.mark())
     }
 
@@ -124,43 +124,61 @@ impl Core {
     /// Lets the shard take a step, and notes what ran because of it.
     pub fn take_step(&mut self, step: Step) {
         let before = self.shard.answers.len();
+        let mut now_us = self.turn.now_us;
         // The transaction that goes on has its point already.
-        let begun = usize::from(matches!(step, Step::Run(_)));
-        if let Step::Watch(watch) = &step {
-            let keys = watch.keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect();
-            self.watch_keys.insert((watch.lane, watch.sequence), keys);
+        let mut begun = 0;
+        match &step {
+            Step::Run(visit) => {
+                begun = 1;
+                now_us = now_us.max(visit.now_us);
+            }
+            Step::Watch(watch) => {
+                let keys = watch.keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect();
+                self.watch_keys.insert((watch.lane, watch.sequence), keys);
+            }
+            _ => {}
         }
         self.shard.take(step, &self.turn);
-        self.record_answers(before + begun);
+        self.record_answers(before + begun, now_us);
     }
 
     /// Lets the shard run what may run, and notes it.
     pub fn run_waiting(&mut self) {
         let before = self.shard.answers.len();
         self.shard.run_waiting(&self.turn);
-        self.record_answers(before);
+        self.record_answers(before, self.turn.now_us);
     }
 
-    fn record_answers(&mut self, first: usize) {
-        let now_us = self.turn.now_us;
+    /// Notes what the shard has run, in its order: `now_us` is the time of the first, and a transaction may have brought
+    /// a later one.
+    fn record_answers(&mut self, first: usize, mut now_us: u64) {
         for answer in self.shard.answers.iter().skip(first) {
             match answer {
-                Answer::Reply { lane, sequence, .. }
-                    if let Some(keys) = self.watch_keys.remove(&(*lane, *sequence)) =>
-                {
-                    self.recorder.run(self.recorder.at(*lane, *sequence), now_us, Part::Watch(keys));
-                }
                 Answer::Visited(visit) if visit.agreed == Agreed::SlotMoved => {}
-                Answer::Visited(visit) => self.recorder.decide(visit.ticket, visit.now_us),
-                Answer::Reply { lane, sequence, reply } => self.record_run(*lane, *sequence, &reply.bytes),
+                Answer::Visited(visit) if visit.agreed == Agreed::WatchedChanged => {
+                    self.recorder.decide(visit.ticket, visit.now_us, Part::Refused);
+                }
+                Answer::Visited(visit) => {
+                    self.recorder.decide(visit.ticket, visit.now_us, Part::Whole);
+                    now_us = now_us.max(visit.now_us);
+                }
+                Answer::Reply { lane, sequence, reply } => {
+                    match self.watch_keys.remove(&(*lane, *sequence)) {
+                        Some(keys) => {
+                            self.recorder.run(self.recorder.at(*lane, *sequence), now_us, Part::Watch(keys));
+                        }
+                        None => self.record_run(*lane, *sequence, &reply.bytes, now_us),
+                    }
+                }
                 Answer::Moved { .. } => {}
             }
         }
+        // What a transaction has seen expire, by a later clock, must stay so in this turn.
+        self.turn.now_us = self.turn.now_us.max(self.shard.clock_us);
     }
 
-    fn record_run(&self, lane: Lane, sequence: u32, reply: &[u8]) {
+    fn record_run(&self, lane: Lane, sequence: u32, reply: &[u8], now_us: u64) {
         let operation = self.recorder.at(lane, sequence);
-        let now_us = self.turn.now_us;
         match self.recorder.is_partial(operation) {
             true => self.recorder.run(operation, now_us, self.part(reply)),
             false => self.recorder.run(operation, now_us, Part::Whole),

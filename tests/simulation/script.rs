@@ -136,8 +136,7 @@ impl Session {
             })
             .collect();
         // What SELECT says in a transaction that does not run is nothing.
-        let is_null = operation.answer.as_ref().is_some_and(|(_, value)| *value == Value::NullArray);
-        if !is_null {
+        if !operation.was_refused() {
             self.database = database;
         }
         Meaning::Exec { items, watched }

@@ -18,6 +18,8 @@ pub struct Shape {
     pub step_us_max: usize,
     /// How far the clocks of cores are apart at most.
     pub skew_ms: u64,
+    /// How long a turn has lasted at most when it reads messages: its time is that of its beginning.
+    pub turn_us_max: usize,
     /// For how many steps a core stands still from time to time.
     pub sleep_steps_max: usize,
     pub disconnect_odds: usize,
@@ -51,6 +53,7 @@ impl Shape {
             limits,
             step_us_max: *random.pick(&[100, 1_000]),
             skew_ms: if shards == 1 { 0 } else { skew_ms },
+            turn_us_max: if shards == 1 { 0 } else { *random.pick(&[0, 0, 2_000, 20_000]) },
             sleep_steps_max: *random.pick(&[0, 20, 200]),
             disconnect_odds: *random.pick(&[0, 40, 10]),
             slot_move_odds: *random.pick(&[0, 30, 10, 4]),
@@ -58,6 +61,13 @@ impl Shape {
             deadline_odds: *random.pick(&[0, 0, 3]),
             everything_odds: *random.pick(&[0, 30, 8]),
         }
+    }
+}
+
+impl Shape {
+    /// How far the times of two cores may be apart at the same moment.
+    pub fn skew_ms_max(&self) -> u64 {
+        self.skew_ms + (self.turn_us_max as u64).div_ceil(1000)
     }
 }
 

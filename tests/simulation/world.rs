@@ -50,6 +50,7 @@ pub struct World {
 #[derive(Default)]
 struct Clock {
     skew_us: u64,
+    last_turn_us: u64,
     sleeps_for: usize,
 }
 
@@ -90,7 +91,7 @@ impl World {
             .collect();
         let skew_us_max = shape.skew_ms as usize * 1000;
         let clocks = (0..shape.shards)
-            .map(|_| Clock { skew_us: random.below(skew_us_max + 1) as u64, sleeps_for: 0 })
+            .map(|_| Clock { skew_us: random.below(skew_us_max + 1) as u64, ..Clock::default() })
             .collect();
         World {
             shape,
@@ -126,7 +127,7 @@ impl World {
             steps += 1;
             assert!(steps < 2 * steps_max, "something is left when all are gone:\n{}", self.describe());
         }
-        self.recorder.finish(self.shape.skew_ms)
+        self.recorder.finish(self.shape.skew_ms_max())
     }
 
     fn is_quiet(&self) -> bool {
@@ -164,7 +165,11 @@ impl World {
         if !expires && !self.cores[which].is_awake(self.now_us) {
             return;
         }
-        self.cores[which].turn(self.now_us, skew_us, expires);
+        // What clients have sent was there when the turn began; messages come later.
+        let lasted_us = self.random.below(self.shape.turn_us_max + 1) as u64;
+        let began_us = clock.last_turn_us.max(self.now_us - lasted_us);
+        clock.last_turn_us = began_us;
+        self.cores[which].turn(began_us, skew_us, expires);
         let mut sent = Vec::new();
         self.cores[which].sent_replies(|client, bytes| sent.push((client, bytes.to_vec())));
         for (number, bytes) in sent {
