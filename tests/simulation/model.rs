@@ -298,7 +298,7 @@ impl Model {
         self.expired.retain(|key| key.0 != database);
     }
 
-    /// A watched name counts as changed if there is a key in either database. One that has expired may still be.
+    /// A watched name counts as changed if there is a key in either database.
     fn swap(&mut self, step: &mut Step) {
         let expired = std::mem::take(&mut self.expired);
         for (_, name) in &expired {
@@ -311,10 +311,12 @@ impl Model {
         let keys = std::mem::take(&mut self.keys);
         for ((database, name), entry) in keys {
             let is_certain = entry.deadline_ms.is_none_or(|deadline| step.now_ms + step.skew_ms <= deadline);
-            self.change(&(database, name.clone()), step);
-            if is_certain || step.choices.choose(2) == 0 {
-                self.change(&(1 - database, name.clone()), step);
+            // One that has expired may have been removed before, unseen.
+            if !is_certain && step.choices.choose(2) == 1 {
+                continue;
             }
+            self.change(&(0, name.clone()), step);
+            self.change(&(1, name.clone()), step);
             self.keys.insert((1 - database, name), entry);
         }
     }
