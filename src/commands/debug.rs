@@ -21,7 +21,7 @@ use crate::protocol::{Reply, Resp};
 
 const OPERATOR: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE);
 
-pub const COMMANDS: &[Command] = &[session("DEBUG", -2, debug, &docs::DEBUG).flags(OPERATOR)];
+pub const COMMANDS: &[Command] = &[session("DEBUG", -2, debug, &docs::DEBUG).flags(OPERATOR).alone()];
 
 /// The name of a subcommand, how many words its requests have, and who answers.
 type Subcommand = (&'static str, usize, fn(&mut SessionCall) -> Result<Next, CommandError>);

@@ -204,3 +204,14 @@ fn moving_a_slot_needs_a_slot_a_shard_and_no_transaction() {
     };
     assert!(replies[0].is_error() && replies[1] == ok(), "{replies:?}");
 }
+
+#[test]
+fn a_slot_is_moved_behind_requests_that_are_under_way() {
+    let server = server(4);
+    let mut client = server.client();
+    for slot in 0..200 {
+        let lines = [format!("SET k{slot} 1"), format!("DEBUG MOVE-SLOT {slot} {}", slot % 4), "PING".into()];
+        client.send(&lines.iter().flat_map(|line| words(line)).collect::<Vec<_>>());
+        assert_eq!(lines.each_ref().map(|_| client.read().string()), ["OK", "OK", "PONG"]);
+    }
+}
