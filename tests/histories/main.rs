@@ -1,4 +1,4 @@
-//! Histories of several clients on several shards, judged for strict serializability.
+//! Histories of several clients on several shards, judged for strict serializability, and money that must not get lost.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -12,4 +12,5 @@ mod orders;
 mod plan;
 mod registers;
 mod session;
+mod transfers;
 mod workload;
