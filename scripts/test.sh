@@ -12,7 +12,11 @@ skipped=()
 filter=()
 if ! scripts/oracle.sh; then
     skipped+=("conformance" "comparisons with redis-server in tests/server")
-    filter=(-- --skip as_redis)
+    filter+=(--skip as_redis)
+fi
+if ! scripts/clients.sh; then
+    skipped+=("client libraries in tests/clients.rs")
+    filter+=(--skip client_library)
 fi
 
 # The servers that tests start live in folders below this one: whoever does not clean up is found by it.
@@ -31,7 +35,7 @@ trap clean_up EXIT
 
 log=target/test-output.txt
 mkdir -p target
-cargo test --workspace --no-fail-fast "${filter[@]}" 2>&1 | tee "$log"
+cargo test --workspace --no-fail-fast -- "${filter[@]}" 2>&1 | tee "$log"
 echo
 grep '^test result' "$log" | sort | uniq -c | sort -rn | head -n 40
 
