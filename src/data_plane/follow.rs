@@ -2,11 +2,11 @@
 
 use crate::data_plane::core::Core;
 use crate::data_plane::mesh::Address;
-use crate::data_plane::transactions::{Errand, context_of, origin_of};
+use crate::data_plane::transactions::{Errand, origin_of};
 use crate::session::route::{Route, route};
-use crate::session::transaction::{Origin, Transaction};
-use crate::shard::Lane;
+use crate::session::transaction::{Context, Origin, Transaction};
 use crate::shard::parcel::Parcel;
+use crate::shard::{Lane, Request};
 
 impl Core {
     /// Routes by the shard's map from now on. Whoever has requests out waits for them first, so that none of those that may
@@ -23,6 +23,11 @@ impl Core {
                 order.is_outdated = true;
             }
         }
+    }
+
+    /// Lets the clock of the turn not fall behind what a transaction has run at.
+    pub(super) fn catch_up(&mut self) {
+        self.turn.now_us = self.turn.now_us.max(self.shard.clock_us);
     }
 
     /// Keeps a request that came back because its slot has moved, until all that its connection has out are back.
@@ -63,6 +68,7 @@ impl Core {
                 self.pauses.late_count += 1;
                 self.shard.wait(&request, lane, sequence, self.shard.slots.version);
                 self.shard.run_waiting(&self.turn);
+                self.catch_up();
             }
             Route::One(shard) => {
                 let address = Address { connection: index, generation, sequence };
@@ -71,7 +77,9 @@ impl Core {
             Route::Transaction => {
                 let origin =
                     Origin { first_place: sequence, has_place: true, ..origin_of(index, connection) };
-                let context = context_of(&connection.session.caller);
+                // As it was sent: SELECT may have come behind it.
+                let Request { database, resp, no_touch, .. } = request;
+                let context = Context { database, resp, no_touch };
                 let (spare, ticket) = (self.spare_transactions.pop(), self.next_ticket());
                 let transaction = Transaction::command(spare, ticket, origin, &request, context);
                 self.start(Errand::Transaction(transaction));

@@ -129,7 +129,10 @@ impl Core {
         for post in posts.drain(..) {
             match post {
                 Post::Step(Step::Answer(visit)) => self.take_visit(visit),
-                Post::Step(step) => self.shard.take(step, &self.turn),
+                Post::Step(step) => {
+                    self.shard.take(step, &self.turn);
+                    self.catch_up();
+                }
                 Post::Reply { address, reply } => self.take_late_reply(from, address, &reply),
                 Post::Moved { address, request } => {
                     self.pauses.late_count -= 1;

@@ -309,6 +309,7 @@ impl Core {
         match shard == self.shard.index {
             true => {
                 self.shard.take(step, &self.turn);
+                self.catch_up();
                 self.follow_map();
             }
             false => self.mesh.post(shard, Post::Step(step)),
@@ -376,7 +377,7 @@ pub(super) fn origin_of(index: u32, connection: &Connection) -> Origin {
     Origin { connection: index, generation: connection.generation, client, first_place: 0, has_place: false }
 }
 
-pub(super) fn context_of(caller: &Caller) -> Context {
+fn context_of(caller: &Caller) -> Context {
     Context { database: caller.database, resp: caller.resp, no_touch: caller.no_touch }
 }
 
