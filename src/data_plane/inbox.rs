@@ -14,6 +14,8 @@ const LINE_END_BYTES: usize = 2;
 #[derive(Default)]
 pub struct Inbox {
     pub bytes: Vec<u8>,
+    /// Where the first request that was not run begins in `bytes`.
+    pub begin: usize,
     /// How far the request at the start of `bytes` was parsed.
     pub progress: Progress,
     /// Its arguments so far.
@@ -39,7 +41,7 @@ impl Inbox {
 
     /// Nothing is here, and no request has begun.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && self.filling.is_none() && self.blocks.is_empty()
+        self.begin == self.bytes.len() && self.filling.is_none() && self.blocks.is_empty()
     }
 
     /// A large bulk is arriving, so there is nothing to parse.
@@ -50,7 +52,7 @@ impl Inbox {
     /// Bytes that are kept for this client.
     pub fn kept_bytes(&self) -> usize {
         let filling = self.filling.as_ref().map_or(0, |filling| filling.block.len());
-        self.bytes.len() + filling + self.blocks.iter().map(Bytes::len).sum::<usize>()
+        self.bytes.len() - self.begin + filling + self.blocks.iter().map(Bytes::len).sum::<usize>()
     }
 
     /// Adds what was received.
@@ -117,8 +119,14 @@ impl Inbox {
         }
     }
 
-    /// Drops the bytes before `begin`, where the request that is not complete begins.
+    /// Forgets the bytes before `begin`, where the request that is not complete begins. They are dropped when they are the
+    /// larger part, so that a long pipeline that stops often is not moved each time.
     pub fn consume(&mut self, begin: usize) {
+        self.begin = begin;
+        if 2 * begin < self.bytes.len() {
+            return;
+        }
+        self.begin = 0;
         self.bytes.drain(..begin);
         self.progress = self.progress.rebased(begin);
         for span in &mut self.spans {

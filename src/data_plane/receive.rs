@@ -182,7 +182,7 @@ impl Core {
             self.feeding.spans.extend_from_slice(&self.spans[request_span..]);
             self.spans.truncate(first_span);
             self.feeding.progress = progress;
-            if begin > 0 {
+            if begin > self.feeding.begin {
                 self.feeding.consume(begin);
             }
             match stop {
@@ -234,7 +234,8 @@ impl Core {
     ) -> (Stop, usize, usize) {
         let bulk_bytes_max = self.settings.bulk_bytes_max.min(BULK_BYTES_MAX) as i64;
         let limits = Limits { bulk_bytes_max, ..Limits::default() };
-        let (mut begin, mut first_span) = (0, first_span);
+        let begins_at = if let Source::Inbox = source { self.feeding.begin } else { 0 };
+        let (mut begin, mut first_span) = (begins_at, first_span);
         loop {
             let bytes = source.received(&self.ring, &self.held, &self.feeding);
             let outcome = match self.feeding.is_whole {
