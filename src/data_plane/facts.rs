@@ -59,7 +59,7 @@ fn memory_facts(bridge: &Bridge) -> MemoryFacts {
             active: figures.active,
             resident: figures.resident,
         }),
-        allocator_name: "jemalloc-5.3.0".to_owned(),
+        allocator_name: "jemalloc-5.3.1".to_owned(),
         system: memory::total_memory(),
         used_max: 0,
         eviction_policy: "noeviction".to_owned(),
