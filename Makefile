@@ -1,5 +1,5 @@
 # The front door: `make help` lists what there is.
-.PHONY: help run test asan bench flamegraph
+.PHONY: help run test asan soak bench flamegraph
 
 help: ## Lists the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
