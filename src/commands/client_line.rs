@@ -34,6 +34,8 @@ pub struct ClientFacts<'a> {
     pub memory_bytes: usize,
     /// What waits for EXEC.
     pub queued: Option<Queued>,
+    /// Whether its next request waits for the end of CLIENT PAUSE.
+    pub is_paused: bool,
     /// Whether the socket is waited for to become writable.
     pub is_writing: bool,
     /// Whether the client is disconnected once its replies are sent.
@@ -127,6 +129,7 @@ impl ClientFacts<'_> {
     fn flags(&self) -> Vec<u8> {
         let flags = [
             (b'x', self.queued.is_some()),
+            (b'b', self.is_paused),
             (b'c', self.is_closing),
             (b'U', self.caller.address == Address::Unix),
             (b'e', self.caller.no_evict),

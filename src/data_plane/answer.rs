@@ -258,6 +258,7 @@ fn client_facts<'a>(
             .multi
             .as_ref()
             .map(|multi| Queued { count: multi.queue.len(), bytes: multi.queue.bytes() }),
+        is_paused: connection.stall == Stall::Paused,
         is_writing: connection.is_sending(),
         is_closing: connection.closing == Closing::AfterReplies,
         last_command: connection.last_command,

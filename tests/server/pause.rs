@@ -93,6 +93,10 @@ fn nobody_is_blocked_so_nobody_is_unblocked() {
     };
     assert_eq!(pauser.ask("CLIENT PAUSE 60000 WRITE"), ok());
     writer.send(&words("SET k v"));
+    // The request may still be on its way.
+    let line = format!("CLIENT LIST ID {id}");
+    let waits = (0..1000).any(|_| pauser.ask(&line).string().contains(" flags=b "));
+    assert!(waits, "{}", pauser.ask(&line).string());
     assert_eq!(pauser.ask(&format!("CLIENT UNBLOCK {id}")), Value::Integer(0));
     assert_eq!(pauser.ask("CLIENT UNPAUSE"), ok());
     assert_eq!(writer.read(), ok());

@@ -167,6 +167,37 @@ fn slots_move_while_clients_are_served() {
 }
 
 #[test]
+fn a_scan_sees_what_is_there_throughout_while_keys_change_and_slots_move() {
+    let server = server(4);
+    let (mut scanner, mut changer) = (server.client(), server.client());
+    for index in 0..1500 {
+        scanner.ask(&format!("SET stays:{index} {index}"));
+    }
+    for round in 0..3 {
+        let (mut cursor, mut seen, mut step) = ("0".to_owned(), std::collections::HashSet::new(), 0);
+        loop {
+            let Value::Array(reply) = scanner.ask(&format!("SCAN {cursor} COUNT 50 MATCH stays:*")) else {
+                panic!("SCAN answers an array");
+            };
+            cursor = reply[0].string();
+            assert!(cursor.parse::<u64>().is_ok_and(|cursor| cursor < 1 << 53), "{cursor}");
+            seen.extend(reply[1].items().iter().map(Value::string));
+            if cursor == "0" {
+                break;
+            }
+            step += 1;
+            for index in 0..5 {
+                changer.ask(&format!("SET comes:{round}:{step}:{index} 1"));
+                changer.ask(&format!("DEL comes:{round}:{}:{index}", step / 2));
+            }
+            let slot = (step * 997 + round * 31) % 16_384;
+            assert_eq!(changer.ask(&format!("DEBUG MOVE-SLOT {slot} {}", step % 4)), ok());
+        }
+        assert_eq!(seen.len(), 1500, "round {round}");
+    }
+}
+
+#[test]
 fn a_pipeline_keeps_its_order_while_its_slot_moves() {
     let server = server(4);
     let (mut mover, mut client) = (server.client(), server.client());

@@ -248,6 +248,7 @@ fn facts(caller: &Caller) -> ClientFacts<'_> {
         waiting_bytes: 3,
         memory_bytes: 22298,
         queued: None,
+        is_paused: false,
         is_writing: false,
         is_closing: false,
         last_command: None,
