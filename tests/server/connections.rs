@@ -175,7 +175,8 @@ fn check_idle_cpu(duration: Duration) {
     let before = server.cpu_ticks();
     sleep(duration);
     let ticks = server.cpu_ticks() - before;
-    let allowed = duration.as_secs() / 10;
+    // A whole tick may be charged to whoever runs when it ends: the second's sample of rates, the allocator's thread.
+    let allowed = 1 + duration.as_secs() / 10;
     assert!(ticks <= allowed, "{ticks} ticks of processor time in {duration:?} without a request");
 }
 
