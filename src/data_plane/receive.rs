@@ -319,17 +319,18 @@ impl Core {
     /// Finds command, keys and owner of a parsed request, and puts it among those that run next.
     #[inline]
     fn plan(&mut self, index: u32, source: Source, first_span: usize) -> Plan {
-        let session = &self.connections.at(index).session;
-        let (in_multi, is_quiet, may_dispatch) =
-            // What is planned is about to be out.
-            (session.multi.is_some(), session.is_quiet() && self.planned.is_empty(), session.may_dispatch());
-        let generation = self.connections.at(index).generation;
+        let connection = self.connections.at(index);
+        let (session, generation) = (&connection.session, connection.generation);
+        let (in_multi, may_dispatch) = (session.multi.is_some(), session.may_dispatch());
+        // What is planned is about to be out.
+        let is_quiet = session.is_quiet() && self.planned.is_empty();
         let bytes = source.bytes(&self.ring, &self.held, &self.feeding, &self.scratch);
         let blocks = source.blocks(&self.feeding);
         let args = Args::new(bytes, &self.spans[first_span..], blocks);
         let is_plain = blocks.is_empty() && !matches!(source, Source::Scratch);
         let (command, argument_count) = (resolve(&args).ok(), args.len());
-        let is_paused = self.pauses.stops(command, &self.connections.at(index).session);
+        let is_paused =
+            self.pauses.end().is_some() && self.pauses.stops(command, &self.connections.at(index).session);
         let (way, hash, slot) = match command {
             Some(command) => self.way(command, &args, in_multi),
             None => (Way::Refused, 0, 0),
