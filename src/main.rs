@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use basalt::bridge::{Bridge, Identity};
+use basalt::commands::table::row_count;
 use basalt::config::{Config, LogFormat, LogLevel, Settings, Start};
 use basalt::control_plane::ControlPlane;
 use basalt::data_plane::launch::{launch, placement};
@@ -66,7 +67,7 @@ fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::
     limit_clients(&mut config, settings, cpus.len())?;
     let settings = &config.settings();
     let wakers = cpus.iter().map(|_| Waker::new()).collect::<Result<Vec<_>, _>>()?;
-    let bridge = Arc::new(Bridge::new(config, wakers, identity()));
+    let bridge = Arc::new(Bridge::new(config, wakers, row_count(), identity()));
     // Before anybody is answered, so that whoever is finds it.
     if let Some(path) = &settings.pidfile {
         std::fs::write(path, format!("{}\n", std::process::id()))

@@ -28,6 +28,8 @@ impl Counter {
 #[repr(align(128))]
 pub struct Counters {
     pub clients: Counter,
+    /// Clients that are shown all requests.
+    pub monitors: Counter,
     pub connections_received: Counter,
     pub connections_rejected: Counter,
     pub commands: Counter,

@@ -1,6 +1,10 @@
 //! Where the planes meet: counters that cores publish, the configuration, and the request to stop.
 
+pub mod command_stats;
 pub mod counters;
+pub mod latencies;
+pub mod slow_log;
+pub mod spikes;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -8,7 +12,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::bridge::command_stats::CommandStats;
 use crate::bridge::counters::{Counters, sum};
+use crate::bridge::slow_log::SlowLog;
+use crate::bridge::spikes::Spikes;
 use crate::config::Config;
 use crate::sys::waker::Waker;
 
@@ -38,6 +45,10 @@ pub struct Identity {
 pub struct Bridge {
     config: Mutex<Config>,
     pub counters: Box<[Counters]>,
+    /// By core.
+    pub commands: Box<[CommandStats]>,
+    pub slow_log: SlowLog,
+    pub spikes: Spikes,
     pub wakers: Box<[Waker]>,
     pub started_at_us: u64,
     /// 40 hexadecimal digits that differ at every start.
@@ -48,16 +59,22 @@ pub struct Bridge {
     rates: Mutex<Sampled>,
     next_client: AtomicU64,
     clients: AtomicU64,
+    /// Clients of all cores that are shown all requests.
+    pub monitors: AtomicU64,
     stopping: AtomicBool,
     /// Rung by a core whose client asked for SHUTDOWN.
     shutdown_asked: Notify,
 }
 
 impl Bridge {
-    pub fn new(config: Config, wakers: Vec<Waker>, identity: Identity) -> Self {
+    /// For cores that wake by `wakers`, and a command table of so many rows.
+    pub fn new(config: Config, wakers: Vec<Waker>, rows: usize, identity: Identity) -> Self {
         Bridge {
             config: Mutex::new(config),
             counters: wakers.iter().map(|_| Counters::default()).collect(),
+            commands: wakers.iter().map(|_| CommandStats::new(rows)).collect(),
+            slow_log: SlowLog::default(),
+            spikes: Spikes::default(),
             wakers: wakers.into_boxed_slice(),
             started_at_us: identity.started_at_us,
             run_id: identity.run_id,
@@ -66,6 +83,7 @@ impl Bridge {
             rates: Mutex::default(),
             next_client: AtomicU64::new(1),
             clients: AtomicU64::new(0),
+            monitors: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             shutdown_asked: Notify::new(),
         }

@@ -171,6 +171,31 @@ pub enum Ask {
     Watch(Vec<Box<[u8]>>),
     Unwatch,
     Debug(Debugging),
+    /// The client is shown all requests from now on.
+    Monitor,
+    SlowLog(SlowLogQuery),
+    Latency(LatencyQuery),
+}
+
+/// What SLOWLOG asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlowLogQuery {
+    Newest(usize),
+    Length,
+    Reset,
+}
+
+/// What LATENCY asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LatencyQuery {
+    Latest,
+    History(Bytes),
+    Graph(Bytes),
+    Doctor,
+    /// Events to forget; all if there are none.
+    Reset(Vec<Bytes>),
+    /// Commands whose calls are shown; all that were called if there are none.
+    Histogram(Vec<Bytes>),
 }
 
 /// What DEBUG asks for.

@@ -13,6 +13,8 @@ pub struct Caller {
     pub resp: Resp,
     pub no_evict: bool,
     pub no_touch: bool,
+    /// It is shown all requests (MONITOR).
+    pub is_monitor: bool,
     pub connected_at_us: u64,
     pub address: Address,
     /// What few clients set, together.
@@ -42,6 +44,7 @@ impl Caller {
             resp: Resp::Two,
             no_evict: false,
             no_touch: false,
+            is_monitor: false,
             connected_at_us,
             address,
             labels: None,

@@ -128,6 +128,7 @@ impl ClientFacts<'_> {
 
     fn flags(&self) -> Vec<u8> {
         let flags = [
+            (b'O', self.caller.is_monitor),
             (b'x', self.queued.is_some()),
             (b'b', self.is_paused),
             (b'c', self.is_closing),
@@ -149,7 +150,8 @@ impl ClientFacts<'_> {
     }
 }
 
-fn socket_text(address: SocketAddr) -> String {
+/// The address as `ip:port`.
+pub fn socket_text(address: SocketAddr) -> String {
     match address {
         SocketAddr::V4(address) => address.to_string(),
         // Without the scope and flow that Rust would print.

@@ -7,16 +7,19 @@ use crate::protocol::Reply;
 pub fn document(row: &Command, reply: &mut Reply) {
     let docs = row.docs;
     reply.bulk(&row.full_name());
+    let has_complexity = !docs.complexity.is_empty();
     let has_flags = !docs.flags.is_empty();
     let has_history = !docs.history.is_empty();
     let has_arguments = !docs.arguments.is_empty();
     let has_subcommands = !row.subcommands.is_empty();
-    let more = [has_flags, has_history, has_arguments, has_subcommands];
-    reply.map(4 + more.iter().filter(|has| **has).count() + 2 * docs.deprecated.iter().len());
+    let more = [has_complexity, has_flags, has_history, has_arguments, has_subcommands];
+    reply.map(3 + more.iter().filter(|has| **has).count() + 2 * docs.deprecated.iter().len());
     field("summary", docs.summary, reply);
     field("since", docs.since, reply);
     field("group", docs.group, reply);
-    field("complexity", docs.complexity, reply);
+    if has_complexity {
+        field("complexity", docs.complexity, reply);
+    }
     if has_flags {
         reply.bulk(b"doc_flags");
         reply.set(docs.flags.len());

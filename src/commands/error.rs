@@ -76,7 +76,7 @@ fn one_line(text: &[u8]) -> impl Iterator<Item = u8> + '_ {
 }
 
 /// What Redis repeats of an argument: it formats errors with C strings.
-fn until_nul(text: &[u8]) -> &[u8] {
+pub fn until_nul(text: &[u8]) -> &[u8] {
     text.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 

@@ -116,10 +116,12 @@ pub struct CommandFacts {
     /// As in COMMAND INFO: `get`, `config|get`.
     pub name: String,
     pub calls: u64,
-    pub microseconds: u64,
+    pub nanoseconds: u64,
     /// Not begun: wrong arity, no permission.
     pub rejected: u64,
     pub failed: u64,
+    /// Percent of the calls, and the nanoseconds within which they were answered.
+    pub percentiles_ns: Vec<(f64, u64)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -129,6 +131,12 @@ pub struct DatabaseFacts {
     pub expires: u64,
     /// Milliseconds; 0 when it is not estimated.
     pub average_ttl_ms: u64,
+}
+
+/// Whether a section that is shown only on request is asked for.
+pub fn asks_for<N: AsRef<[u8]>>(names: &[N], section: &str) -> bool {
+    let is = |name: &N, word: &str| name.as_ref().eq_ignore_ascii_case(word.as_bytes());
+    names.iter().any(|name| is(name, section) || is(name, "all") || is(name, "everything"))
 }
 
 /// Appends the sections with the given names; without names, the default ones. Unknown names are passed over.

@@ -13,6 +13,7 @@ pub mod grammar;
 pub mod info;
 pub mod resolve;
 pub mod row;
+pub mod secret;
 pub mod table;
 
 mod client;
@@ -28,11 +29,13 @@ mod generic;
 mod hello;
 mod help;
 mod introspection;
+pub mod latency;
 mod numbers;
 mod object;
 mod rename;
 mod server;
 mod set_options;
+mod slow_log;
 mod string;
 mod string_part;
 pub mod transaction;
@@ -44,7 +47,7 @@ pub use client_line::ClientFacts;
 pub use error::CommandError;
 pub use info::InfoFacts;
 pub use resolve::{Refusal, resolve};
-pub use row::{Across, Command, Fetched, Keys, Merge, Run, Spread, Stored};
+pub use row::{Across, Command, Fetched, Flags, Keys, Merge, Run, Spread, Stored};
 pub use table::{COMMANDS, find};
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use crate::protocol::Args;
 pub struct Command {
     /// Upper case; for a subcommand without its container's name.
     pub name: &'static str,
+    /// Its place in the table; `SUBCOMMAND` for one that is found by its container.
+    pub number: u16,
     /// The name of the command that this is a subcommand of.
     pub container: Option<&'static str>,
     /// Number of arguments with the name; negative: at least so many.
@@ -28,6 +30,8 @@ pub struct Command {
     /// Asked on the owner of each key before any of them runs a split command: one no, and the reply is 0.
     pub only_if: Option<fn(&mut Call) -> bool>,
     pub run: Run,
+    /// Its calls are all about as long, so that nobody has to know which of several took the time.
+    pub is_steady: bool,
     /// Runs at once although MULTI is queueing: it ends the queue, or leaves it alone.
     pub at_once: bool,
     /// Runs when everything before it is answered, for it concerns several shards.
@@ -37,6 +41,9 @@ pub struct Command {
     pub docs: &'static Docs,
     pub subcommands: &'static [Command],
 }
+
+/// Instead of the number of a subcommand's row.
+pub const SUBCOMMAND: u16 = u16::MAX;
 
 /// Who runs a command.
 #[derive(Clone, Copy)]
@@ -162,6 +169,7 @@ pub const fn container(
 const fn row(name: &'static str, arity: i16, run: Run, docs: &'static Docs) -> Command {
     Command {
         name,
+        number: SUBCOMMAND,
         container: None,
         arity,
         flags: Flags::NONE,
@@ -172,6 +180,7 @@ const fn row(name: &'static str, arity: i16, run: Run, docs: &'static Docs) -> C
         spread: Spread::Owner,
         only_if: None,
         run,
+        is_steady: false,
         at_once: false,
         alone: false,
         categories: Categories::NONE,
@@ -274,6 +283,12 @@ impl Command {
             .fold(self.categories.and(speed), |all, (_, category)| all.and(*category))
     }
 
+    /// Whether a row is to be steady: what is fast, or takes constant time.
+    pub const fn takes_steady_time(&self) -> bool {
+        let complexity = self.docs.complexity.as_bytes();
+        self.flags.has(Flags::FAST) || matches!(complexity, [b'O', b'(', b'1', b')', ..])
+    }
+
     /// Runs the command on the shard that has all its keys.
     #[inline]
     pub fn run_here(&'static self, call: &mut Call) -> Result<(), CommandError> {
@@ -292,6 +307,10 @@ impl Command {
             (None, Some(access)) if !is_first => access,
             _ => self.access,
         }
+    }
+
+    pub fn runs_on_session(&self) -> bool {
+        matches!(self.run, Run::Session(_))
     }
 
     #[inline]

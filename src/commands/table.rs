@@ -1,9 +1,9 @@
 //! All rows, and the search by name: a hash table built at compile time.
 
-use crate::commands::row::Command;
+use crate::commands::row::{Command, SUBCOMMAND};
 use crate::commands::{
-    connection, counter, debug, expire, generic, introspection, object, rename, server, string, string_part,
-    transaction, walk,
+    connection, counter, debug, expire, generic, introspection, latency, object, rename, server, slow_log,
+    string, string_part, transaction, walk,
 };
 
 const FAMILIES: &[&[Command]] = &[
@@ -20,6 +20,8 @@ const FAMILIES: &[&[Command]] = &[
     server::COMMANDS,
     debug::COMMANDS,
     introspection::COMMANDS,
+    slow_log::COMMANDS,
+    latency::COMMANDS,
 ];
 
 const COUNT: usize = {
@@ -40,6 +42,8 @@ pub static COMMANDS: [Command; COUNT] = {
         let mut index = 0;
         while index < FAMILIES[family].len() {
             rows[filled] = FAMILIES[family][index];
+            rows[filled].number = filled as u16;
+            rows[filled].is_steady = rows[filled].takes_steady_time();
             filled += 1;
             index += 1;
         }
@@ -47,6 +51,58 @@ pub static COMMANDS: [Command; COUNT] = {
     }
     rows
 };
+
+/// The number of the first subcommand of each row: they are counted behind the rows.
+static FIRST_SUBCOMMANDS: [u16; COUNT + 1] = {
+    let mut firsts = [COUNT as u16; COUNT + 1];
+    let mut row = 0;
+    while row < COUNT {
+        firsts[row + 1] = firsts[row] + COMMANDS[row].subcommands.len() as u16;
+        row += 1;
+    }
+    firsts
+};
+
+/// How many rows there are, subcommands included.
+pub fn row_count() -> usize {
+    FIRST_SUBCOMMANDS[COUNT].into()
+}
+
+/// The number of a row, below `row_count`.
+#[inline]
+pub fn number_of(command: &'static Command) -> u16 {
+    match command.number {
+        SUBCOMMAND => number_of_subcommand(command),
+        number => number,
+    }
+}
+
+#[cold]
+fn number_of_subcommand(command: &Command) -> u16 {
+    let container =
+        command.container.and_then(|name| find(name.as_bytes())).expect("the container is in the table");
+    let rows = COMMANDS[container].subcommands;
+    let position = rows.iter().position(|row| row.name == command.name).expect("it is one of them");
+    FIRST_SUBCOMMANDS[container] + position as u16
+}
+
+/// The row with a number.
+pub fn row(number: u16) -> &'static Command {
+    let number = usize::from(number);
+    match COMMANDS.get(number) {
+        Some(row) => row,
+        None => numbered().find(|(other, _)| *other == number).expect("numbers are below the count").1,
+    }
+}
+
+/// All rows with their numbers; subcommands stand behind their container.
+pub fn numbered() -> impl Iterator<Item = (usize, &'static Command)> {
+    COMMANDS.iter().enumerate().flat_map(|(number, row)| {
+        let first = usize::from(FIRST_SUBCOMMANDS[number]);
+        let subcommands = row.subcommands.iter().enumerate();
+        std::iter::once((number, row)).chain(subcommands.map(move |(at, sub)| (first + at, sub)))
+    })
+}
 
 /// The row that has this name among the subcommands of `container`, in any case.
 pub fn find_sub(container: &'static Command, name: &[u8]) -> Option<&'static Command> {

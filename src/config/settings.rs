@@ -7,7 +7,7 @@ use super::value::{OutputLimit, Value};
 use super::{Config, flags, index_of};
 
 /// The values of everything that is built.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub port: u16,
     pub bind: Vec<BindAddress>,
@@ -43,6 +43,14 @@ pub struct Settings {
     pub pidfile: Option<PathBuf>,
     pub dir: PathBuf,
     pub debug_command: Access,
+    /// Requests that take longer are logged; `None` logs none.
+    pub slow_us: Option<u64>,
+    pub slow_log_max: usize,
+    /// What takes longer is kept as a sample; 0 keeps none.
+    pub spike_ms: u64,
+    pub tracks_latency: bool,
+    /// From 0 to 100.
+    pub latency_percentiles: Vec<f64>,
 }
 
 /// Who may send a command that needs permission.
@@ -123,6 +131,11 @@ impl Config {
             pidfile: self.path("pidfile"),
             dir: self.path("dir").expect("the directory is set from the start"),
             debug_command: self.access("enable-debug-command"),
+            slow_us: u64::try_from(self.integer::<i64>("slowlog-log-slower-than")).ok(),
+            slow_log_max: self.integer("slowlog-max-len"),
+            spike_ms: self.integer("latency-monitor-threshold"),
+            tracks_latency: *self.value("latency-tracking") == Value::Bool(true),
+            latency_percentiles: self.fractions("latency-tracking-info-percentiles"),
         }
     }
 
@@ -136,6 +149,13 @@ impl Config {
     fn bytes(&self, name: &str) -> u64 {
         let Value::Bytes(bytes) = *self.value(name) else { unreachable!("{name} is a memory value") };
         bytes
+    }
+
+    fn fractions(&self, name: &str) -> Vec<f64> {
+        let Value::Fractions(fractions) = self.value(name) else {
+            unreachable!("{name} is a list of numbers")
+        };
+        fractions.clone()
     }
 
     fn bind_addresses(&self) -> Vec<BindAddress> {

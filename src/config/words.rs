@@ -1,5 +1,7 @@
 //! The words of a line of configuration, and their quoting: `a "b c\n" 'd\'s'`.
 
+use crate::sys::quoted::write_quoted;
+
 /// Splits a line into words. `None` when a quote is not closed, or is followed by something other than a
 /// space.
 ///
@@ -92,21 +94,9 @@ fn unescape(byte: u8) -> u8 {
 
 /// The word in double quotes, such that `split_words` gives it back.
 pub(super) fn quote(word: &[u8]) -> String {
-    let mut quoted = String::from("\"");
-    for &byte in word {
-        match byte {
-            b'\\' | b'"' => quoted.extend(['\\', char::from(byte)]),
-            b'\n' => quoted.push_str("\\n"),
-            b'\r' => quoted.push_str("\\r"),
-            b'\t' => quoted.push_str("\\t"),
-            0x08 => quoted.push_str("\\b"),
-            0x07 => quoted.push_str("\\a"),
-            b' '..=b'~' => quoted.push(char::from(byte)),
-            other => quoted.push_str(&format!("\\x{other:02x}")),
-        }
-    }
-    quoted.push('"');
-    quoted
+    let mut quoted = Vec::new();
+    write_quoted(word, &mut quoted);
+    String::from_utf8(quoted).expect("it is printable ASCII")
 }
 
 #[cfg(test)]

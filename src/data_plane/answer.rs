@@ -12,6 +12,7 @@ use crate::data_plane::core::Core;
 use crate::data_plane::facts::info_facts;
 use crate::data_plane::launch::recency;
 use crate::data_plane::mesh::{Question, Subject};
+use crate::data_plane::timing::Timing;
 use crate::protocol::Reply;
 use crate::session::gather::{Finish, Gather};
 
@@ -48,6 +49,9 @@ impl Core {
                 self.answer_with(index, |reply| reply.ok());
             }
             Ask::Debug(debugging) => self.answer_debug(index, debugging),
+            Ask::Monitor => self.begin_monitor(index),
+            Ask::SlowLog(query) => self.answer_slow_log(index, query),
+            Ask::Latency(query) => self.answer_latency(index, query),
         }
     }
 
@@ -97,7 +101,7 @@ impl Core {
 
     fn answer_info(&mut self, index: u32, sections: &[Bytes]) {
         self.publish_counters();
-        let facts = info_facts(&self.bridge, &self.settings, self.turn.now_us);
+        let facts = info_facts(&self.bridge, &self.settings, self.turn.now_us, sections);
         let mut text = Vec::new();
         info::write(sections, &facts, &mut text);
         self.answer_with(index, |reply| reply.verbatim("txt", &text));
@@ -161,12 +165,14 @@ impl Core {
         match &mut question.subject {
             Subject::Settings(settings) => {
                 self.settings = settings.clone();
+                self.timing = Timing::new(settings);
                 self.turn.string_bytes_max = settings.bulk_bytes_max;
                 self.shard.keyspace.set_recency(recency(settings));
                 question.answer.extend_from_slice(b"+OK\r\n");
             }
             Subject::ResetCounters => {
                 self.counters().reset();
+                self.bridge.commands[self.shard.index as usize].reset();
                 self.shard.lookups = Default::default();
                 question.answer.extend_from_slice(b"+OK\r\n");
             }
@@ -217,7 +223,7 @@ impl Core {
     }
 
     /// Shows what CLIENT LIST tells of one client.
-    fn facts_of(&mut self, index: u32, show: impl FnOnce(&ClientFacts)) {
+    pub(super) fn facts_of(&mut self, index: u32, show: impl FnOnce(&ClientFacts)) {
         let (now_us, shard) = (self.turn.now_us, self.shard.index);
         let path = self.settings.unixsocket.as_ref().map(|path| path.as_os_str().as_encoded_bytes());
         let path = path.unwrap_or_default();

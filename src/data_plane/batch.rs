@@ -128,8 +128,21 @@ impl Core {
         if planned.len() > 1 {
             self.prefetch(&planned);
         }
-        for request in &planned {
+        self.timing.begin();
+        let mut first = 0;
+        for (nth, request) in planned.iter().enumerate() {
+            if request.is_steady() && !self.timing.is_precise {
+                self.dispatch(request);
+                continue;
+            }
+            self.lap_planned(&planned[first..nth]);
             self.dispatch(request);
+            self.lap_planned(&planned[nth..=nth]);
+            first = nth + 1;
+        }
+        self.lap_planned(&planned[first..]);
+        if self.is_monitored() {
+            self.show_planned(&planned);
         }
         self.counters().commands.add(planned.len() as u64);
         self.planned = planned;
@@ -243,11 +256,20 @@ impl Core {
         let args = Args::new(bytes, planned.spans(spans), planned.source.blocks(feeding));
         let index = planned.connection;
         let (reply, next) = call_session(command, args, &mut connections.at(index).session.caller, turn);
-        self.finish_session(index, &reply, next);
+        self.finish_session(index, command, &reply, next);
     }
 
     /// Gives out what a command of the session replied, and does what it asked for.
-    pub(super) fn finish_session(&mut self, index: u32, reply: &Out, next: Next) {
+    pub(super) fn finish_session(&mut self, index: u32, command: &'static Command, reply: &Out, next: Next) {
+        let (errors_before, ran_before) = (self.shard.tally.errors.len(), self.shard.tally.ran.len());
+        self.settle_session(index, reply, next);
+        // What EXEC ran may fail without it.
+        let ran_others = self.shard.tally.ran.len() != ran_before;
+        let has_failed = self.shard.tally.errors.len() > errors_before && !ran_others;
+        self.shard.tally.count(command, has_failed);
+    }
+
+    fn settle_session(&mut self, index: u32, reply: &Out, next: Next) {
         if !reply.is_empty() {
             self.reply(index, |out| out.append_range(reply, Default::default(), reply.mark()));
         }
@@ -255,6 +277,7 @@ impl Core {
             Next::Done => {}
             Next::Close => self.close_after_replies(index),
             Next::Forget => {
+                self.end_monitor(index);
                 self.connections.at(index).session.multi = None;
                 self.unwatch(index);
             }
@@ -314,14 +337,22 @@ impl Core {
         if let Some(multi) = &mut self.connections.at(planned.connection).session.multi {
             multi.is_aborted = true;
         }
-        self.counters().error_replies.add(1);
+        if let Refusal::WrongArity(command) = refusal {
+            self.count_rejected(command);
+        }
         self.reply(planned.connection, |out| out.bytes.extend_from_slice(&error));
     }
 
     /// Appends a reply behind all others of the connection.
     pub(super) fn reply(&mut self, index: u32, write: impl FnOnce(&mut Out)) {
-        let Core { connections, out, segments, spare_orders, .. } = self;
-        write_reply(connections.at(index), index, out, segments, spare_orders, write);
+        let Core { connections, out, segments, spare_orders, shard, .. } = self;
+        write_reply(connections.at(index), index, out, segments, spare_orders, |out| {
+            let start = out.bytes.len();
+            write(out);
+            if out.bytes.get(start) == Some(&b'-') {
+                shard.tally.count_error(&out.bytes[start..]);
+            }
+        });
     }
 
     /// Takes a reply, or a part of one, for the place that waits for it; `index` must be open.
@@ -403,6 +434,16 @@ enum Step {
 }
 
 impl Planned {
+    /// Whether it takes about as long as others, or nothing is run for it here.
+    #[inline]
+    fn is_steady(&self) -> bool {
+        match self.way {
+            Way::Local => self.command.is_some_and(|command| command.is_steady),
+            Way::Session | Way::Every => false,
+            _ => true,
+        }
+    }
+
     #[inline]
     pub fn spans<'a>(&self, spans: &'a [Span]) -> &'a [Span] {
         &spans[self.first_span as usize..][..self.span_count as usize]

@@ -49,6 +49,7 @@ impl Core {
             socket::shut_down(connection.socket.as_fd());
             self.bridge.dismiss_client();
             self.unwatch(index);
+            self.end_monitor(index);
         }
         let generation = self.connections.at(index).generation;
         self.closing.push((generation, index));
@@ -72,9 +73,11 @@ impl Core {
 
     /// Closes a client for which more waits than `client-output-buffer-limit` allows.
     pub(super) fn check_output_limit(&mut self, index: u32) {
-        let limit = self.settings.output_limits.normal;
+        let limits = self.settings.output_limits;
         let now_s = (self.turn.now_us / 1_000_000) as u32;
         let connection = self.connections.at(index);
+        // What is shown comes without being asked for, as to subscribers.
+        let limit = if connection.session.caller.is_monitor { limits.pubsub } else { limits.normal };
         let Some(outbox) = &mut connection.outbox else {
             return;
         };
@@ -115,7 +118,7 @@ impl Core {
 
     /// Whether anything has to be looked at once a second.
     pub(super) fn wants_tick(&self) -> bool {
-        let soft_limit = self.settings.output_limits.normal.soft_bytes > 0;
+        let soft_limit = self.settings.output_limits.normal.soft_bytes > 0 || !self.monitors.is_empty();
         self.connections.count() > 0 && (self.settings.timeout_s > 0 || soft_limit)
     }
 

@@ -25,6 +25,7 @@ use crate::data_plane::housekeeping::Housekeeping;
 use crate::data_plane::inbox::Inbox;
 use crate::data_plane::mesh::Mesh;
 use crate::data_plane::pause::Pauses;
+use crate::data_plane::timing::Timing;
 use crate::data_plane::transactions::Errand;
 use crate::keyspace::Hasher;
 use crate::protocol::{Out, Span};
@@ -80,6 +81,9 @@ pub struct Core {
     pub next_transaction: u64,
     pub spare_transactions: Vec<Box<Transaction>>,
     pub pauses: Pauses,
+    pub timing: Timing,
+    /// Connections, by generation and index, that are shown all requests.
+    pub monitors: Vec<(u32, u32)>,
     /// When to look at idle clients and soft limits again.
     pub next_tick: Option<Instant>,
     pub next_adopter: u16,
@@ -115,6 +119,7 @@ impl Core {
     /// Makes the ring, which belongs to the calling thread from now on.
     pub fn new(parts: Parts) -> std::io::Result<Core> {
         let settings = Arc::new(parts.bridge.config().settings());
+        let timing = Timing::new(&settings);
         Ok(Core {
             ring: Ring::new(Kernel)?,
             shard: parts.shard,
@@ -147,6 +152,8 @@ impl Core {
             next_transaction: 0,
             spare_transactions: Vec::new(),
             pauses: Pauses::default(),
+            timing,
+            monitors: Vec::new(),
             next_tick: None,
             next_adopter: 0,
             housekeeping: Housekeeping::default(),
@@ -181,6 +188,7 @@ impl Core {
     }
 
     pub(super) fn turn(&mut self) {
+        self.count_errors();
         self.publish_counters();
         self.mesh.flush();
         let wait = self.wait();

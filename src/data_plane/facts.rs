@@ -1,18 +1,31 @@
 //! The figures of INFO, gathered from what the cores publish.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use hdrhistogram::Histogram;
+
 use crate::bridge::Bridge;
+use crate::bridge::command_stats::RowStats;
 use crate::bridge::counters::{Counter, Counters, sum};
+use crate::bridge::latencies::NANOSECONDS_MAX;
+use crate::commands::Command;
 use crate::commands::info::{
-    AllocatorFacts, ClientsFacts, CpuFacts, DatabaseFacts, InfoFacts, MemoryFacts, PersistenceFacts,
-    ReplicationFacts, ServerFacts, StatsFacts,
+    AllocatorFacts, ClientsFacts, CommandFacts, CpuFacts, DatabaseFacts, InfoFacts, MemoryFacts,
+    PersistenceFacts, ReplicationFacts, ServerFacts, StatsFacts, asks_for,
 };
+use crate::commands::table::numbered;
 use crate::config::Settings;
+use crate::data_plane::spikes::counts_of;
 use crate::sys::{host, memory};
 
 /// All facts as of now.
-pub fn info_facts(bridge: &Bridge, settings: &Settings, now_us: u64) -> InfoFacts {
+pub fn info_facts<N: AsRef<[u8]>>(
+    bridge: &Bridge,
+    settings: &Settings,
+    now_us: u64,
+    sections: &[N],
+) -> InfoFacts {
     InfoFacts {
         server: server_facts(bridge, settings, now_us),
         clients: ClientsFacts {
@@ -24,8 +37,11 @@ pub fn info_facts(bridge: &Bridge, settings: &Settings, now_us: u64) -> InfoFact
         stats: stats_facts(bridge),
         replication: ReplicationFacts { id: bridge.replication_id(), backlog_bytes: 1 << 20 },
         cpu: cpu_facts(),
-        commands: Vec::new(),
-        errors: Vec::new(),
+        commands: command_facts(
+            bridge,
+            if asks_for(sections, "latencystats") { &settings.latency_percentiles } else { &[] },
+        ),
+        errors: error_facts(bridge),
         databases: database_facts(bridge, settings),
     }
 }
@@ -86,6 +102,50 @@ fn stats_facts(bridge: &Bridge) -> StatsFacts {
         reads: total(|core| &core.reads),
         writes: total(|core| &core.writes),
     }
+}
+
+/// What is told of the commands that were called or refused.
+fn command_facts(bridge: &Bridge, percents: &[f64]) -> Vec<CommandFacts> {
+    let facts = numbered().map(|(number, row)| {
+        let total = |pick: fn(&RowStats) -> &Counter| -> u64 {
+            bridge.commands.iter().map(|core| pick(core.row(number)).read()).sum()
+        };
+        CommandFacts {
+            name: String::from_utf8_lossy(&row.full_name()).into_owned(),
+            calls: total(|row| &row.calls),
+            nanoseconds: total(|row| &row.nanoseconds),
+            rejected: total(|row| &row.rejected),
+            failed: total(|row| &row.failed),
+            percentiles_ns: percentiles(bridge, row, percents),
+        }
+    });
+    facts.filter(|facts| facts.calls + facts.rejected > 0).collect()
+}
+
+/// The time within which so many percent of the calls were answered, nanoseconds; nothing if no calls were tracked.
+fn percentiles(bridge: &Bridge, row: &'static Command, percents: &[f64]) -> Vec<(f64, u64)> {
+    if percents.is_empty() {
+        return Vec::new();
+    }
+    let counts = counts_of(&bridge.commands, row);
+    if counts.is_empty() {
+        return Vec::new();
+    }
+    let mut histogram =
+        Histogram::<u64>::new_with_bounds(1, NANOSECONDS_MAX, 2).expect("the bounds are in order");
+    for (nanoseconds, calls) in counts {
+        histogram.saturating_record_n(nanoseconds, calls);
+    }
+    percents.iter().map(|&percent| (percent, histogram.value_at_percentile(percent))).collect()
+}
+
+/// Error replies by code.
+fn error_facts(bridge: &Bridge) -> Vec<(String, u64)> {
+    let mut errors = BTreeMap::<String, u64>::new();
+    for (code, count) in bridge.commands.iter().flat_map(|core| core.errors()) {
+        *errors.entry(String::from_utf8_lossy(&code).into_owned()).or_default() += count;
+    }
+    errors.into_iter().collect()
 }
 
 fn cpu_facts() -> CpuFacts {

@@ -13,6 +13,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
+use bytes::Bytes;
+
 use crate::bridge::Bridge;
 use crate::commands::Caller;
 use crate::commands::call::{ClientFilter, Debugging, Pause};
@@ -52,6 +54,8 @@ pub struct Batch {
     pub requests: Parcel<Address>,
     pub replies: Out,
     pub ends: Vec<End>,
+    /// Requests that were slow, by index, and how many nanoseconds they took.
+    pub slow: Vec<(u32, u64)>,
 }
 
 /// Where the reply to a request goes.
@@ -82,6 +86,7 @@ impl Batch {
         self.requests.clear();
         self.replies.clear();
         self.ends.clear();
+        self.slow.clear();
     }
 }
 
@@ -93,6 +98,8 @@ pub enum Post {
         address: Address,
         reply: Out,
     },
+    /// Requests that were run, for clients that are shown them.
+    Lines(Bytes),
     /// A request that had to wait and does not belong here any more; its tag is the sequence number.
     Moved {
         address: Address,
@@ -274,6 +281,12 @@ impl Mesh {
             peer.posts = self.spare_posts.pop().unwrap_or_default();
         }
         peer.posts.push(post);
+    }
+
+    /// The bytes of lines that wait to be sent.
+    pub fn waiting_lines(&self, shard: u16) -> usize {
+        let posts = self.peers[shard as usize].iter().flat_map(|peer| &peer.posts);
+        posts.map(|post| if let Post::Lines(lines) = post { lines.len() } else { 0 }).sum()
     }
 
     /// Whether posts wait for room: then the core must not sleep, for nobody says when there is some.

@@ -14,11 +14,15 @@ pub mod housekeeping;
 mod inbox;
 pub mod launch;
 mod mesh;
+mod monitor;
 mod outbox;
 mod pause;
 mod receive;
 mod remote;
 mod send;
+mod slow_log;
+mod spikes;
+mod timing;
 mod transactions;
 
 #[cfg(test)]

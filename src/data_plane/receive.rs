@@ -213,7 +213,6 @@ impl Core {
     fn finish(&mut self, index: u32, stop: Stop) {
         if let Stop::Error(error) = stop {
             self.run_batch();
-            self.counters().error_replies.add(1);
             self.reply(index, |out| error.write_into(&mut out.bytes));
             self.close_after_replies(index);
         }

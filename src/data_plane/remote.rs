@@ -1,9 +1,13 @@
 //! What other cores send: batches of requests to run, replies to pass on, posts, questions and answers.
 
+use std::ops::Range;
+
+use crate::commands::Spread;
 use crate::data_plane::batch::complete;
 use crate::data_plane::connection::Stall;
 use crate::data_plane::core::Core;
 use crate::data_plane::mesh::{Address, Batch, End, Message, Post, Question};
+use crate::data_plane::slow_log::shown_arguments;
 use crate::keyspace::Key;
 use crate::protocol::Out;
 use crate::protocol::reply::Mark;
@@ -47,14 +51,35 @@ impl Core {
     fn run_remote(&mut self, from: u16, mut batch: Box<Batch>) {
         self.prefetch_remote(&batch);
         let mut replies = std::mem::take(&mut batch.replies);
+        self.timing.begin();
+        let mut first = 0;
         for index in 0..batch.requests.len() {
+            let is_alone = self.timing.is_precise || !batch.requests.entry(index).command.is_steady;
+            if is_alone {
+                self.lap_remote(&mut batch, first..index);
+                first = index;
+            }
             let end = self.run_remote_request(from, &batch, index, &mut replies);
             batch.ends.push(end);
+            if is_alone {
+                self.lap_remote(&mut batch, first..index + 1);
+                first = index + 1;
+            }
         }
+        let all = first..batch.requests.len();
+        self.lap_remote(&mut batch, all);
         batch.replies = replies;
         self.counters().remote_messages.add(1);
         self.mesh.reply(from, batch);
         self.deal_with_answers();
+    }
+
+    /// Reads the clock behind requests of a batch; those that were slow are logged at home, which knows the client.
+    #[inline]
+    fn lap_remote(&mut self, batch: &mut Batch, requests: Range<usize>) {
+        if let Some(nanoseconds) = self.lap() {
+            batch.slow.extend(requests.map(|index| (index as u32, nanoseconds)));
+        }
     }
 
     fn prefetch_remote(&self, batch: &Batch) {
@@ -82,7 +107,7 @@ impl Core {
         if self.shard.has_moved(&request, batch.map_version) {
             return End::Moved;
         }
-        self.shard.execute(&request, &self.turn, replies);
+        self.shard.execute_from(from, &request, &self.turn, replies);
         End::Replied(replies.mark())
     }
 
@@ -122,7 +147,23 @@ impl Core {
                 }
             }
         }
+        self.log_slow_remote(&batch);
         self.mesh.recycle(batch);
+    }
+
+    fn log_slow_remote(&mut self, batch: &Batch) {
+        for &(index, nanoseconds) in &batch.slow {
+            if !matches!(batch.ends[index as usize], End::Replied(_)) {
+                continue;
+            }
+            let Address { connection, generation, .. } = batch.requests.entry(index as usize).tag;
+            let request = batch.requests.request(index as usize);
+            // The core of the client logs what every shard does.
+            if !matches!(request.command.spread, Spread::Every(_)) {
+                let arguments = shown_arguments(request.command, &request.args);
+                self.log_slow(connection, generation, request.command, arguments, nanoseconds);
+            }
+        }
     }
 
     fn take_posts(&mut self, from: u16, mut posts: Vec<Post>) {
@@ -130,9 +171,10 @@ impl Core {
             match post {
                 Post::Step(Step::Answer(visit)) => self.take_visit(visit),
                 Post::Step(step) => {
-                    self.shard.take(step, &self.turn);
+                    self.take_step(step);
                     self.catch_up();
                 }
+                Post::Lines(lines) => self.show_here(&lines),
                 Post::Reply { address, reply } => self.take_late_reply(from, address, &reply),
                 Post::Moved { address, request } => {
                     self.pauses.late_count -= 1;
@@ -166,7 +208,11 @@ impl Core {
     pub(super) fn take_answer(&mut self, shard: u16, question: Question) {
         if self.connections.find(question.generation, question.connection).is_some() {
             let reply = Out { bytes: question.answer, shared: Vec::new() };
+            let start = self.out.bytes.len();
             self.complete_reply(question.connection, question.sequence, shard, &reply);
+            if self.out.bytes.get(start) == Some(&b'-') {
+                self.count_late_failure(question.connection, start, shard);
+            }
         }
     }
 }

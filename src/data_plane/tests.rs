@@ -8,6 +8,7 @@ use crate::bridge::{Bridge, Identity};
 use crate::cluster::SlotMap;
 use crate::commands::call::{DebugAccess, Process};
 use crate::commands::caller::Address;
+use crate::commands::table::row_count;
 use crate::commands::{Caller, Turn};
 use crate::config::Config;
 use crate::data_plane::core::{Core, Parts};
@@ -21,7 +22,7 @@ use crate::sys::waker::Waker;
 fn two_cores() -> (Arc<Bridge>, Vec<Core>) {
     let wakers = (0..2).map(|_| Waker::new().expect("an event counter")).collect();
     let identity = Identity { started_at_us: 0, run_id: String::new(), replication_id: String::new() };
-    let bridge = Arc::new(Bridge::new(Config::with_defaults(".".into()), wakers, identity));
+    let bridge = Arc::new(Bridge::new(Config::with_defaults(".".into()), wakers, row_count(), identity));
     let slots = SlotMap::even(2);
     let hasher = Hasher::seeded(1);
     let cores = meshes(&bridge, 2, slots.version).into_iter().enumerate().map(|(index, mesh)| {

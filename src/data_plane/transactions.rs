@@ -7,6 +7,7 @@ use crate::data_plane::batch::{Planned, call_session, request, write_reply};
 use crate::data_plane::connection::{Closing, Connection, Stall};
 use crate::data_plane::core::Core;
 use crate::data_plane::mesh::{Address, Post};
+use crate::data_plane::slow_log::shown_arguments;
 use crate::keyspace::Key;
 use crate::protocol::reply::Mark;
 use crate::protocol::{Args, Out, Reply};
@@ -64,7 +65,6 @@ impl Core {
         if let Some(multi) = &mut self.connections.at(index).session.multi {
             multi.is_aborted = true;
         }
-        self.counters().error_replies.add(1);
         self.reply(index, |out| out.bytes.extend_from_slice(NOT_ALLOWED));
     }
 
@@ -99,6 +99,9 @@ impl Core {
         if multi.is_aborted {
             self.unwatch(index);
             return self.reply(index, |out| out.bytes.extend_from_slice(ABORTED));
+        }
+        if self.is_monitored() {
+            self.show_queue(index, &multi.queue);
         }
         if self.may_exec_here(index, &multi.queue) {
             return self.exec_here(index, &multi.queue);
@@ -164,15 +167,27 @@ impl Core {
             write_reply(connections.at(index), index, out, segments, spare_orders, |out| {
                 shard.execute(&request, turn, out);
             });
+            if self.timing.is_precise || !request.command.is_steady {
+                self.lap_queued(index, &request);
+            }
         }
         self.connections.at(index).session.in_transaction = false;
         self.settle(index);
     }
 
+    /// Reads the clock behind a queued request, and logs it if it was slow.
+    fn lap_queued(&mut self, index: u32, request: &Request) {
+        if let Some(nanoseconds) = self.lap() {
+            let generation = self.connections.at(index).generation;
+            let arguments = shown_arguments(request.command, &request.args);
+            self.log_slow(index, generation, request.command, arguments, nanoseconds);
+        }
+    }
+
     fn run_queued_session(&mut self, index: u32, request: &Request) {
         let caller = &mut self.connections.at(index).session.caller;
         let (reply, next) = call_session(request.command, request.args, caller, &self.turn);
-        self.finish_session(index, &reply, next);
+        self.finish_session(index, request.command, &reply, next);
     }
 
     /// Begins to watch keys: each at the shard that owns it.
@@ -265,19 +280,24 @@ impl Core {
     fn advance(&mut self, mut errand: Errand, visit: Option<Box<Visit>>) {
         let (slots, hasher, now_us) = (self.shard.slots.clone(), self.hasher.clone(), self.turn.now_us);
         let compass = Compass { slots: &slots, hasher: &hasher };
-        let mut client = CoreClient { origin: *errand.origin_mut(), core: self };
+        let failed = match &mut errand {
+            Errand::Transaction(transaction) => std::mem::take(&mut transaction.failed),
+            Errand::SlotMove(_) => Vec::new(),
+        };
+        let mut client = CoreClient { origin: *errand.origin_mut(), core: self, failed };
         let (progress, posts) = match (&mut errand, visit) {
             (Errand::Transaction(it), None) => (it.begin(compass, now_us, &mut client), &mut it.posts),
             (Errand::Transaction(it), Some(visit)) => (it.take(visit, compass, &mut client), &mut it.posts),
             (Errand::SlotMove(it), None) => (it.begin(compass, &mut client), &mut it.posts),
             (Errand::SlotMove(it), Some(visit)) => (it.take(visit, compass, &mut client), &mut it.posts),
         };
-        let mut posts = std::mem::take(posts);
+        let (mut posts, failed) = (std::mem::take(posts), client.failed);
         for (shard, step) in posts.drain(..) {
             self.post(shard, step);
         }
         if let Errand::Transaction(transaction) = &mut errand {
             transaction.posts = posts;
+            transaction.failed = failed;
         }
         match progress {
             Progress::Waiting => {
@@ -291,6 +311,7 @@ impl Core {
         let Origin { connection: index, generation, client, .. } = *errand.origin_mut();
         if let Errand::Transaction(transaction) = &errand {
             self.unwatch_at(transaction.watching(), client);
+            self.count_transaction(transaction);
         }
         if let Some(connection) = self.connections.find(generation, index) {
             connection.session.in_transaction = false;
@@ -308,7 +329,7 @@ impl Core {
     fn post(&mut self, shard: u16, step: Step) {
         match shard == self.shard.index {
             true => {
-                self.shard.take(step, &self.turn);
+                self.take_step(step);
                 self.catch_up();
                 self.follow_map();
             }
@@ -385,6 +406,8 @@ fn context_of(caller: &Caller) -> Context {
 struct CoreClient<'a> {
     core: &'a mut Core,
     origin: Origin,
+    /// Places whose reply, or a part of it, is an error.
+    failed: Vec<u32>,
 }
 
 impl CoreClient<'_> {
@@ -395,11 +418,27 @@ impl CoreClient<'_> {
     }
 }
 
+impl CoreClient<'_> {
+    /// Counts an error reply, or a part of one.
+    fn note_failure(&mut self, place: u32, reply: &[u8]) {
+        if !self.failed.contains(&place) {
+            self.failed.push(place);
+            self.core.shard.tally.count_error(reply);
+        }
+    }
+}
+
 impl Client for CoreClient<'_> {
     fn reserve(&mut self, place: Place) {
         let Origin { first_place, has_place, .. } = self.origin;
         let Some(order) = self.connection().and_then(|connection| connection.session.order()) else {
             return;
+        };
+        let error = match &place {
+            Place::Reply(reply) if reply.starts_with(b"-") => {
+                Some((order.next_sequence().wrapping_sub(first_place), reply.clone()))
+            }
+            _ => None,
         };
         match place {
             Place::Wait if has_place => {}
@@ -411,6 +450,9 @@ impl Client for CoreClient<'_> {
             Place::Wait => drop(order.wait()),
             Place::Gather(gather) => drop(order.gather(gather)),
             Place::Reply(reply) => order.hold(|out| out.bytes.extend_from_slice(&reply)),
+        }
+        if let Some((place, reply)) = error {
+            self.note_failure(if has_place { 0 } else { place }, &reply);
         }
     }
 
@@ -429,6 +471,10 @@ impl Client for CoreClient<'_> {
     }
 
     fn complete(&mut self, place: u32, shard: u16, replies: &Out, from: Mark, to: Mark) {
+        let reply = &replies.bytes[from.bytes..to.bytes];
+        if reply.starts_with(b"-") {
+            self.note_failure(place, reply);
+        }
         let sequence = self.origin.first_place.wrapping_add(place);
         if let Some(order) = self.connection().and_then(|connection| connection.session.order()) {
             order.take(sequence, shard, replies, from, to);

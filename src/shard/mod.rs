@@ -7,6 +7,7 @@ pub mod jobs;
 pub mod locks;
 pub mod parcel;
 mod perform;
+pub mod tally;
 pub mod visit;
 mod watches;
 
@@ -25,6 +26,7 @@ use crate::protocol::{Args, Out, Reply, Resp};
 use crate::shard::jobs::Jobs;
 use crate::shard::locks::Want;
 use crate::shard::parcel::Parcel;
+use crate::shard::tally::Tally;
 use crate::shard::visit::{Ticket, Visit};
 use crate::shard::watches::Watches;
 
@@ -68,6 +70,14 @@ pub enum Answer {
     Visited(Box<Visit>),
 }
 
+/// What became of a request that was run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Replied,
+    /// It replied with an error.
+    Failed,
+}
+
 /// What a transaction holds here.
 struct Held {
     wants: Vec<Want>,
@@ -81,6 +91,8 @@ pub struct Shard {
     pub keyspace: Keyspace,
     pub slots: SlotMap,
     pub lookups: Lookups,
+    /// What has run; to be emptied by whoever calls in.
+    pub tally: Tally,
     /// To be dealt with by whoever calls in.
     pub answers: VecDeque<Answer>,
     /// The latest time at which a transaction ran here: the clock must not fall behind it.
@@ -99,6 +111,7 @@ impl Shard {
             keyspace,
             slots,
             lookups: Lookups::default(),
+            tally: Tally::default(),
             answers: VecDeque::new(),
             clock_us: 0,
             lost_at_version: 0,
@@ -127,13 +140,37 @@ impl Shard {
         self.jobs.are_idle() && self.held.is_empty() && self.watches.is_empty() && self.answers.is_empty()
     }
 
-    /// Runs one request and appends its reply. The only way in which a command meets the keys.
+    /// Runs one request, appends its reply and counts it.
     #[inline]
     pub fn execute(&mut self, request: &Request, turn: &Turn, out: &mut Out) {
         let mark = out.mark();
-        let outcome = request.command.run_here(&mut self.call(request, turn, out));
-        if let Err(error) = outcome {
-            refuse(&error, mark, out);
+        let outcome = self.execute_part(request, turn, out);
+        if outcome == Outcome::Failed {
+            self.tally.count_error(&out.bytes[mark.bytes..]);
+        }
+        self.tally.count(request.command, outcome == Outcome::Failed);
+    }
+
+    /// Runs one request, or a part of one that somebody else counts, and appends its reply. The only way in which a
+    /// command meets the keys.
+    #[inline]
+    pub fn execute_part(&mut self, request: &Request, turn: &Turn, out: &mut Out) -> Outcome {
+        let mark = out.mark();
+        match request.command.run_here(&mut self.call(request, turn, out)) {
+            Ok(()) => Outcome::Replied,
+            Err(error) => {
+                refuse(&error, mark, out);
+                Outcome::Failed
+            }
+        }
+    }
+
+    /// The same for a request of the core `from`, which alone counts what every shard does.
+    #[inline]
+    pub fn execute_from(&mut self, from: u16, request: &Request, turn: &Turn, out: &mut Out) {
+        match request.command.spread {
+            Spread::Every(_) if from != self.index => drop(self.execute_part(request, turn, out)),
+            _ => self.execute(request, turn, out),
         }
     }
 

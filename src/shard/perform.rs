@@ -164,7 +164,7 @@ impl Shard {
             return self.answers.push_back(Answer::Moved { lane, sequence, request: parcel });
         }
         let mut reply = Out::default();
-        self.execute(&request, turn, &mut reply);
+        self.execute_from(lane.core, &request, turn, &mut reply);
         self.answers.push_back(Answer::Reply { lane, sequence, reply });
     }
 
@@ -209,7 +209,8 @@ impl Shard {
                 Outcome::Finished
             }
             _ => {
-                self.execute(request, turn, replies);
+                // Its home counts it.
+                self.execute_part(request, turn, replies);
                 Outcome::Replied(replies.mark())
             }
         }

@@ -58,6 +58,8 @@ pub struct Visit {
     pub replies: Out,
     /// What became of each task.
     pub outcomes: Vec<Outcome>,
+    /// How long the shard worked, to be noted by its core.
+    pub spent_ns: u64,
 }
 
 /// Keys of one shard that a client watches from now on.
@@ -146,6 +148,7 @@ impl Visit {
             agreed: Agreed::Yes,
             replies: Out::default(),
             outcomes: Vec::new(),
+            spent_ns: 0,
         }
     }
 
@@ -170,5 +173,6 @@ impl Visit {
         self.work.clear();
         self.replies.clear();
         self.outcomes.clear();
+        self.spent_ns = 0;
     }
 }

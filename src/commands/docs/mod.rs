@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod connection;
+pub mod diagnosis;
 pub mod expire;
 pub mod generic;
 pub mod introspection;

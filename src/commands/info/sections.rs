@@ -44,7 +44,7 @@ pub const SECTIONS: &[Section] = &[
     shown("Modules", &["modules", "module_list"], |_, _| {}),
     on_request("Commandstats", &["commandstats"], command_stats),
     shown("Errorstats", &["errorstats"], error_stats),
-    on_request("Latencystats", &["latencystats"], |_, _| {}),
+    on_request("Latencystats", &["latencystats"], latency_stats),
     shown("Cluster", &["cluster"], |_, out| field("cluster_enabled", 0, out)),
     shown("Keyspace", &["keyspace"], keyspace),
 ];
@@ -265,12 +265,28 @@ fn cpu(facts: &InfoFacts, out: &mut Vec<u8>) {
 
 fn command_stats(facts: &InfoFacts, out: &mut Vec<u8>) {
     for command in &facts.commands {
-        let each = ratio(command.microseconds, command.calls);
+        let each = ratio(command.nanoseconds, 1_000 * command.calls);
         let counts = format!(
             "calls={},usec={},usec_per_call={each},rejected_calls={},failed_calls={}",
-            command.calls, command.microseconds, command.rejected, command.failed
+            command.calls,
+            command.nanoseconds / 1_000,
+            command.rejected,
+            command.failed
         );
         field(&format!("cmdstat_{}", command.name), counts, out);
+    }
+}
+
+fn latency_stats(facts: &InfoFacts, out: &mut Vec<u8>) {
+    for command in facts.commands.iter().filter(|command| !command.percentiles_ns.is_empty()) {
+        let percentiles: Vec<String> = command
+            .percentiles_ns
+            .iter()
+            .map(|(percent, nanoseconds)| {
+                format!("p{percent}={}.{:03}", nanoseconds / 1_000, nanoseconds % 1_000)
+            })
+            .collect();
+        field(&format!("latency_percentiles_usec_{}", command.name), percentiles.join(","), out);
     }
 }
 

@@ -51,9 +51,10 @@ fn sections_are_parted_by_an_empty_line() {
         commands: vec![CommandFacts {
             name: "get".into(),
             calls: 4,
-            microseconds: 31,
+            nanoseconds: 31_000,
             rejected: 3,
             failed: 1,
+            percentiles_ns: vec![(50.0, 250), (99.9, 31_007)],
         }],
         cpu: CpuFacts { system_us: 1_000_007, user_us: 0 },
         ..InfoFacts::default()
@@ -64,6 +65,8 @@ fn sections_are_parted_by_an_empty_line() {
     assert_eq!(text(&["errorstats"], &facts), "# Errorstats\r\nerrorstat_ERR:count=2\r\n");
     let expected = "# Commandstats\r\ncmdstat_get:calls=4,usec=31,usec_per_call=7.75,rejected_calls=3,failed_calls=1\r\n";
     assert_eq!(text(&["commandstats"], &facts), expected);
+    let expected = "# Latencystats\r\nlatency_percentiles_usec_get:p50=0.250,p99.9=31.007\r\n";
+    assert_eq!(text(&["latencystats"], &facts), expected);
     assert!(
         text(&["cpu"], &facts).starts_with("# CPU\r\nused_cpu_sys:1.000007\r\nused_cpu_user:0.000000\r\n")
     );

@@ -130,6 +130,10 @@ pub struct Transaction {
     now_us: u64,
     /// No watched key at the shards that hold expires until then.
     watched_until_ms: u64,
+    /// Places whose reply is an error.
+    pub failed: Vec<u32>,
+    /// How long shards have worked for it.
+    pub spent_ns: u64,
 }
 
 impl Transaction {
@@ -204,12 +208,26 @@ impl Transaction {
             stage: Stage::Inner,
             now_us: 0,
             watched_until_ms: u64::MAX,
+            failed: Vec::new(),
+            spent_ns: 0,
         }
     }
 
     /// Shards where the client watches keys, which it no longer does at the end.
     pub fn watching(&self) -> &[u16] {
         &self.watching
+    }
+
+    /// What it runs, in its order.
+    pub fn requests(&self) -> &Parcel<()> {
+        &self.queue
+    }
+
+    /// Whether the reply to the request at `index` is an error.
+    pub fn has_failed(&self, index: usize) -> bool {
+        // The place of an EXEC's header comes first.
+        let place = index as u32 + u32::from(self.kind == Kind::Exec);
+        self.failed.contains(&place)
     }
 
     /// The memory that its requests have grown to.
@@ -232,6 +250,7 @@ impl Transaction {
 
     /// Takes what a shard answered.
     pub fn take(&mut self, visit: Box<Visit>, compass: Compass, client: &mut impl Client) -> Progress {
+        self.spent_ns += visit.spent_ns;
         if self.held == self.parts.len() {
             self.away -= 1;
             self.absorb(visit, client);
