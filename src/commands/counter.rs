@@ -38,7 +38,8 @@ fn decrby(call: &mut Call) -> Result<(), CommandError> {
 
 /// An absent key counts from 0. The deadline stays.
 fn add(call: &mut Call, increment: i64) -> Result<(), CommandError> {
-    let former = match call.find().0.map(string).transpose()? {
+    let (place, reply) = call.place();
+    let former = match place.entry().map(string).transpose()? {
         None => 0,
         Some(ValueRef::Int(number)) => number,
         Some(ValueRef::Bytes(digits)) => numbers::long(digits)?,
@@ -47,15 +48,7 @@ fn add(call: &mut Call, increment: i64) -> Result<(), CommandError> {
     let sum = former
         .checked_add(increment)
         .ok_or(CommandError::Text("ERR increment or decrement would overflow"))?;
-    let now_ms = call.turn.now_ms();
-    call.keyspace.set(
-        call.database.into(),
-        &call.key,
-        Value::Int(sum),
-        Deadline::Keep,
-        Cause::IncrBy,
-        now_ms,
-    );
-    call.reply.integer(sum);
+    place.set(Value::Int(sum), Deadline::Keep, Cause::IncrBy);
+    reply.integer(sum);
     Ok(())
 }

@@ -213,13 +213,19 @@ fn store_pairs(call: &mut Call) {
 /// Stores the argument at an index under the key.
 #[inline]
 pub fn store(call: &mut Call, index: usize, deadline: Deadline, cause: Cause) {
-    let value = match call.args.block_at(index) {
-        Some(block) => Value::Large(block),
-        None => Value::Bytes(call.args.at(index)),
-    };
+    let value = value_at(&call.args, index);
     let cause = if matches!(deadline, Deadline::At(_)) { Cause::SetExpiring } else { cause };
     let now_ms = call.turn.now_ms();
     call.keyspace.set(call.database.into(), &call.key, value, deadline, cause, now_ms);
+}
+
+/// The argument at an index, to be stored.
+#[inline]
+pub fn value_at<'a>(args: &Args<'a>, index: usize) -> Value<'a> {
+    match args.block_at(index) {
+        Some(block) => Value::Large(block),
+        None => Value::Bytes(args.at(index)),
+    }
 }
 
 /// Replies with the string at the key, or null.

@@ -7,10 +7,10 @@ use crate::commands::docs::string as docs;
 use crate::commands::error::CommandError;
 use crate::commands::numbers;
 use crate::commands::row::{Access, Categories, Command, Flags, Keys::At, read, write};
-use crate::commands::string::{store, string};
-use crate::keyspace::{Cause, Deadline, ValueRef};
+use crate::commands::string::{string, value_at};
+use crate::keyspace::{Cause, Deadline, Place, ValueRef};
 use crate::protocol::Reply;
-use crate::protocol::reply::{DECIMAL_BYTES_MAX, decimal};
+use crate::protocol::reply::SHARED_VALUE_BYTES;
 
 pub const COMMANDS: &[Command] = &[
     write("APPEND", 3, At(1), append, &docs::APPEND)
@@ -31,53 +31,61 @@ pub const COMMANDS: &[Command] = &[
 
 /// An absent key is stored as by SET, a present one becomes raw, even when nothing is appended.
 fn append(call: &mut Call) -> Result<(), CommandError> {
-    let appended = call.args.at(2);
-    match former_bytes(call)? {
-        Some(length) => overwrite(call, length, appended, length, Cause::Append),
-        None => {
-            store(call, 2, Deadline::Clear, Cause::Append);
-            call.reply.integer(appended.len() as i64);
-            Ok(())
+    let (appended, length_max) = (call.args.at(2), call.turn.string_bytes_max);
+    let value = value_at(&call.args, 2);
+    let (place, reply) = call.place();
+    let length = match former_bytes(&place)? {
+        Some(former_bytes) => {
+            overwrite(place, former_bytes, appended, former_bytes, length_max, Cause::Append)?
         }
-    }
+        None => {
+            place.set(value, Deadline::Clear, Cause::Append);
+            appended.len()
+        }
+    };
+    reply.integer(length as i64);
+    Ok(())
 }
 
 /// Zeroes fill what lies between the end of the string and the part. Without a part nothing changes.
 fn setrange(call: &mut Call) -> Result<(), CommandError> {
     let offset = usize::try_from(numbers::long(call.args.at(2))?)
         .map_err(|_| CommandError::Text("ERR offset is out of range"))?;
-    let part = call.args.at(3);
-    let former_bytes = former_bytes(call)?.unwrap_or(0);
-    if part.is_empty() {
-        call.reply.integer(former_bytes as i64);
-        return Ok(());
-    }
-    overwrite(call, offset, part, former_bytes, Cause::SetRange)
+    let (part, length_max) = (call.args.at(3), call.turn.string_bytes_max);
+    let (place, reply) = call.place();
+    let former_bytes = former_bytes(&place)?.unwrap_or(0);
+    let length = match part.is_empty() {
+        true => former_bytes,
+        false => overwrite(place, offset, part, former_bytes, length_max, Cause::SetRange)?,
+    };
+    reply.integer(length as i64);
+    Ok(())
 }
 
-/// The length of the string at the key, if it is there.
-fn former_bytes(call: &mut Call) -> Result<Option<usize>, CommandError> {
-    call.find().0.map(|entry| string(entry).map(ValueRef::len)).transpose()
+/// The length of the string at a place, if the key is there.
+fn former_bytes(place: &Place) -> Result<Option<usize>, CommandError> {
+    place.entry().map(|entry| string(entry).map(ValueRef::len)).transpose()
 }
 
-/// Puts `part` into the string at `offset`, and replies with the length that it has then.
+/// Puts `part` into the string at `offset`, and gives the length that it has then.
 fn overwrite(
-    call: &mut Call,
+    place: Place,
     offset: usize,
     part: &[u8],
     former_bytes: usize,
+    length_max: u64,
     cause: Cause,
-) -> Result<(), CommandError> {
+) -> Result<usize, CommandError> {
     let end = offset + part.len();
-    if end as u64 > call.turn.string_bytes_max {
+    if end as u64 > length_max {
         return Err(CommandError::StringTooLong);
     }
     let length = end.max(former_bytes);
-    let now_ms = call.turn.now_ms();
-    let write = |bytes: &mut [u8]| bytes[offset..end].copy_from_slice(part);
-    call.keyspace.edit_bytes(call.database.into(), &call.key, length, cause, now_ms, write);
-    call.reply.integer(length as i64);
-    Ok(())
+    place.edit_bytes(length, cause, |bytes| {
+        bytes[offset..end].copy_from_slice(part);
+        true
+    });
+    Ok(length)
 }
 
 fn strlen(call: &mut Call) -> Result<(), CommandError> {
@@ -98,14 +106,11 @@ fn getrange(call: &mut Call) -> Result<(), CommandError> {
 }
 
 fn write_part(value: ValueRef, first: i64, last: i64, reply: &mut Reply) {
+    let range = part(value.len(), first, last);
     match value {
-        ValueRef::Int(number) => {
-            let mut digits = [0; DECIMAL_BYTES_MAX];
-            let digits = decimal(number, &mut digits);
-            reply.bulk(&digits[part(digits.len(), first, last)]);
-        }
-        ValueRef::Bytes(bytes) => reply.bulk(&bytes[part(bytes.len(), first, last)]),
-        ValueRef::Large(block) => reply.shared_bulk(&block.slice(part(block.len(), first, last))),
+        // Only what is worth it: a share of the buffer costs an allocation when it is the first.
+        ValueRef::Large(block) if range.len() >= SHARED_VALUE_BYTES => reply.shared_bulk(&block.slice(range)),
+        _ => value.with_bytes(|bytes| reply.bulk(&bytes[range])),
     }
 }
 

@@ -10,6 +10,12 @@ pub enum Cause {
     SetRange,
     /// An integer was added to or taken from.
     IncrBy,
+    /// A number with a fraction was added.
+    IncrByFloat,
+    /// Bits were set or cleared.
+    SetBit,
+    /// A string got zeroes at its end by a command that was to write and did not: to clients nothing has changed.
+    Lengthen,
     Delete,
     /// The key got a deadline, or another one.
     Expire,
@@ -58,6 +64,9 @@ impl Cause {
             Cause::Append => const { &[event(String, "append")] },
             Cause::SetRange => const { &[event(String, "setrange")] },
             Cause::IncrBy => const { &[event(String, "incrby")] },
+            Cause::IncrByFloat => const { &[event(String, "incrbyfloat")] },
+            Cause::SetBit => const { &[event(String, "setbit")] },
+            Cause::Lengthen => &[],
             Cause::Delete => const { &[event(Generic, "del")] },
             Cause::Expire => const { &[event(Generic, "expire")] },
             Cause::Persist => const { &[event(Generic, "persist")] },
@@ -89,6 +98,9 @@ mod tests {
             (Cause::Append, "$append"),
             (Cause::SetRange, "$setrange"),
             (Cause::IncrBy, "$incrby"),
+            (Cause::IncrByFloat, "$incrbyfloat"),
+            (Cause::SetBit, "$setbit"),
+            (Cause::Lengthen, ""),
             (Cause::Delete, "gdel"),
             (Cause::Expire, "gexpire"),
             (Cause::Persist, "gpersist"),

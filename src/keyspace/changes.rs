@@ -137,7 +137,7 @@ impl Changes {
     #[cold]
     fn take_notice(&mut self, database: usize, key: &Key<'_>, cause: Cause) {
         // A key may be removed long after it has expired, and nothing changes then for whoever has found it absent.
-        if cause != Cause::Expired
+        if !matches!(cause, Cause::Expired | Cause::Lengthen)
             && let Some(watched) = self.watched[database].get_mut(key.bytes)
         {
             self.version += 1;

@@ -30,6 +30,20 @@ enum CopiedValue {
 }
 
 impl Copied {
+    /// A copy of an entry, for another key that will have a history of its own.
+    pub fn of(entry: EntryRef<'_>) -> Self {
+        Copied::new(entry, None)
+    }
+
+    /// The string that was copied.
+    pub fn value(&self) -> ValueRef<'_> {
+        match &self.value {
+            CopiedValue::Int(number) => ValueRef::Int(*number),
+            CopiedValue::Bytes(bytes) => ValueRef::Bytes(bytes),
+            CopiedValue::Large(bytes) => ValueRef::Large(bytes),
+        }
+    }
+
     fn new(entry: EntryRef<'_>, recency: Option<u32>) -> Self {
         let value = match entry.value() {
             ValueRef::Int(number) => CopiedValue::Int(number),

@@ -1,7 +1,5 @@
 //! One database of one shard: a table for each slot, the memory of its entries, and what it all adds up to.
 
-use bytes::Bytes;
-
 use crate::keyspace::SLOT_COUNT;
 use crate::keyspace::entry::slab::Slabs;
 use crate::keyspace::entry::{Draft, Entry, EntryRef, Payload};
@@ -74,9 +72,40 @@ impl<'a> Write<'a> {
 pub enum Edit<'a> {
     Write(Write<'a>),
     Deadline(Option<u64>),
-    /// Changes inline bytes where they are; the encoding becomes `raw`.
-    Bytes(&'a mut dyn FnMut(&mut [u8])),
+    Bytes(BytesEdit<'a>),
     Remove,
+}
+
+/// A string is given a length and changed where it lies; its encoding becomes `raw`, and the deadline stays.
+pub struct BytesEdit<'a> {
+    pub length: usize,
+    /// The bits of last use of a key that was absent.
+    pub recency: u32,
+    /// Tells whether it did what it should; zeroes that were added before alone are not worth telling clients of.
+    pub change: &'a mut dyn FnMut(&mut [u8]) -> bool,
+}
+
+/// What an edit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Nothing: the key is absent.
+    Nothing,
+    /// The key was absent and is there now.
+    Created,
+    /// The key was there, and holds something else now or is gone.
+    Changed,
+    /// A string, which may have been absent, got zeroes at its end by an edit that changed nothing else.
+    Lengthened,
+    /// The key was there, and holds the same.
+    Unchanged,
+}
+
+impl Applied {
+    /// Whether the key was there before. Who edits bytes knows already.
+    #[inline]
+    pub fn existed(self) -> bool {
+        matches!(self, Applied::Changed | Applied::Unchanged)
+    }
 }
 
 impl Tally {
@@ -130,13 +159,18 @@ impl Database {
         }
     }
 
-    /// The memory of the entries and of the tables, including the array of tables.
+    /// The memory of the entries and of all that leads to them.
     pub fn memory_bytes(&self) -> usize {
-        let schedule_bytes = self.schedule.as_ref().map_or(0, |_| Schedule::MEMORY_BYTES);
-        self.tally.entry_bytes
-            + self.tally.block_bytes
-            + size_of::<[SlotTable; SLOT_COUNT]>()
-            + schedule_bytes
+        self.tally.entry_bytes + self.table_bytes() + self.schedule_bytes()
+    }
+
+    /// The memory of the tables, including the array of tables.
+    pub fn table_bytes(&self) -> usize {
+        self.tally.block_bytes + size_of::<[SlotTable; SLOT_COUNT]>()
+    }
+
+    pub fn schedule_bytes(&self) -> usize {
+        self.schedule.as_ref().map_or(0, |_| Schedule::MEMORY_BYTES)
     }
 
     #[inline]
@@ -164,13 +198,32 @@ impl Database {
         });
     }
 
-    /// Does what `edit` says and tells whether the key was there before. Removing or altering an absent key does nothing.
-    pub fn apply(&mut self, key: &Key<'_>, edit: Edit<'_>) -> bool {
-        let spot = self.table(key.slot).segment(key.hash).find(key.hash, key.bytes);
-        match (spot, edit) {
-            (None, Edit::Write(write)) => self.insert(key, write.draft(key.bytes, None)),
-            (None, Edit::Deadline(_) | Edit::Bytes(_) | Edit::Remove) => {}
-            (Some(spot), Edit::Write(write)) => {
+    /// The entry at the place of a key.
+    #[inline]
+    pub fn entry_at(&self, key: &Key<'_>, spot: Spot) -> EntryRef<'_> {
+        self.table(key.slot).segment(key.hash).entry(spot)
+    }
+
+    /// The place of a key.
+    #[inline]
+    pub fn spot(&self, key: &Key<'_>) -> Option<Spot> {
+        self.table(key.slot).segment(key.hash).find(key.hash, key.bytes)
+    }
+
+    /// Does what `edit` says to a key, whose place is `spot`. Removing or altering an absent key does nothing.
+    pub fn apply(&mut self, key: &Key<'_>, spot: Option<Spot>, edit: Edit<'_>) -> Applied {
+        let Some(spot) = spot else {
+            return match edit {
+                Edit::Write(write) => {
+                    let entry = Entry::create(&mut self.slabs, write.draft(key.bytes, None));
+                    self.insert(key, entry)
+                }
+                Edit::Bytes(edit) => self.insert_bytes(key, edit),
+                Edit::Deadline(_) | Edit::Remove => Applied::Nothing,
+            };
+        };
+        match edit {
+            Edit::Write(write) => {
                 if !self.overwrite(key, spot, &write) {
                     self.alter(key, spot, |entry, slabs| {
                         let former_ms = entry.view().deadline_ms();
@@ -178,19 +231,45 @@ impl Database {
                     });
                 }
             }
-            (Some(spot), Edit::Deadline(deadline_ms)) => {
+            Edit::Deadline(deadline_ms) => {
                 self.alter(key, spot, |entry, slabs| entry.with_deadline(slabs, deadline_ms));
             }
-            (Some(spot), Edit::Bytes(change)) => self.alter(key, spot, |mut entry, _| {
-                if let Some(bytes) = entry.inline_bytes_mut() {
-                    change(bytes);
-                    entry.set_raw();
-                }
-                entry
-            }),
-            (Some(spot), Edit::Remove) => self.remove(key, spot),
+            Edit::Bytes(edit) => return self.edit_bytes(key, spot, edit),
+            Edit::Remove => self.remove(key, spot),
         }
-        spot.is_some()
+        Applied::Changed
+    }
+
+    fn edit_bytes(&mut self, key: &Key<'_>, spot: Spot, edit: BytesEdit<'_>) -> Applied {
+        let BytesEdit { length, change, .. } = edit;
+        let (mut differs, mut is_resized, mut is_done) = (false, false, false);
+        let mut change = |bytes: &mut [u8]| differs |= change(bytes);
+        let segment = self.tables[usize::from(key.slot) % SLOT_COUNT].segment_mut(key.hash);
+        // The way of most edits: the string stays in its block, and no sum changes.
+        segment.replace_with(spot, |mut entry| {
+            is_resized = entry.view().value().len() != length;
+            is_done = entry.edit_in_place(length, &mut change);
+            entry
+        });
+        if !is_done {
+            self.alter(key, spot, |entry, slabs| entry.with_bytes(slabs, key.bytes, length, &mut change));
+        }
+        match (differs, is_resized) {
+            (true, _) => Applied::Changed,
+            (false, true) => Applied::Lengthened,
+            (false, false) => Applied::Unchanged,
+        }
+    }
+
+    fn insert_bytes(&mut self, key: &Key<'_>, edit: BytesEdit<'_>) -> Applied {
+        let BytesEdit { length, recency, change } = edit;
+        let payload = Payload::Inline(&[]);
+        let draft = Draft { key: key.bytes, deadline_ms: None, payload, raw: true, recency, walk: 0 };
+        let mut differs = false;
+        let mut change = |bytes: &mut [u8]| differs |= change(bytes);
+        let entry = Entry::create_bytes(&mut self.slabs, draft, length, &mut change);
+        self.insert(key, entry);
+        if differs { Applied::Created } else { Applied::Lengthened }
     }
 
     #[inline]
@@ -198,8 +277,7 @@ impl Database {
         schedule_of(&mut self.schedule)
     }
 
-    fn insert(&mut self, key: &Key<'_>, draft: Draft<'_>) {
-        let entry = Entry::create(&mut self.slabs, draft);
+    fn insert(&mut self, key: &Key<'_>, entry: Entry) -> Applied {
         self.tally.add(entry.view());
         if let Some(deadline_ms) = entry.view().deadline_ms() {
             self.schedule_mut().add(key.slot, deadline_ms);
@@ -207,6 +285,7 @@ impl Database {
         self.runs[usize::from(key.slot) / RUN_SLOTS % RUN_COUNT] += 1;
         let table = &mut self.tables[usize::from(key.slot) % SLOT_COUNT];
         table.insert(key.hash, entry, &self.hasher, &mut self.tally.block_bytes);
+        Applied::Created
     }
 
     /// The way of most overwrites: the new value goes where the old one is, and no sum changes.
@@ -254,18 +333,6 @@ impl Database {
         }
         self.runs[usize::from(key.slot) / RUN_SLOTS % RUN_COUNT] -= 1;
         entry.free(&mut self.slabs);
-    }
-
-    /// Takes the buffer of a large value out, to be changed and stored again.
-    pub fn take_large(&mut self, key: &Key<'_>) -> Option<Bytes> {
-        let segment = self.table_mut(key.slot).segment_mut(key.hash);
-        let spot = segment.find(key.hash, key.bytes)?;
-        let mut taken = None;
-        self.alter(key, spot, |mut entry, _| {
-            taken = entry.take_large();
-            entry
-        });
-        taken
     }
 
     /// Frees part of a database that nobody uses any more. A budget counts entries. Gives back what is left of it:

@@ -22,6 +22,7 @@ mod expiry;
 mod key;
 mod memory;
 mod moves;
+mod place;
 mod recency;
 mod scan;
 mod schedule;
@@ -31,11 +32,12 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use database::{Database, Edit, Write};
+use database::{Applied, Database, Edit, Write};
 use entry::Payload;
 use expiry::DueKeys;
+use table::segment::Spot;
 use table::{prefetch, prefetch_entry_lines};
 
 pub use cause::{Cause, Event, EventClass};
@@ -45,6 +47,7 @@ pub use database::{Deadline, Tally};
 pub use entry::{DEADLINE_MS_MAX, EntryRef};
 pub use key::{Hasher, Key};
 pub use moves::MovedSlot;
+pub use place::{Look, Place};
 pub use recency::Recency;
 pub use scan::{cursor_slot, slot_cursor};
 pub use value::{Encoding, Kind, LARGE_BYTES_MIN, Value, ValueRef, exact_integer};
@@ -63,8 +66,6 @@ pub struct Keyspace {
     /// Flushed databases whose memory is still to be freed.
     graveyard: Vec<Database>,
     random: u64,
-    /// Where a value is put together that changes its size.
-    scratch: Vec<u8>,
     due_keys: DueKeys,
     /// The database that active expiry began with last.
     expiry_turn: usize,
@@ -83,7 +84,6 @@ impl Keyspace {
             recency,
             changes: Changes::new(database_count),
             graveyard: Vec::new(),
-            scratch: Vec::new(),
             due_keys: DueKeys::default(),
             expiry_turn: 0,
             kept_since_ms: u64::MAX,
@@ -148,14 +148,23 @@ impl Keyspace {
             self.expire(database, key);
             return None;
         }
-        let before = entry.recency();
+        self.touch(database, key, spot, now_ms);
+        let data = self.databases[database].as_ref()?;
+        Some(data.table(key.slot).segment(key.hash).entry(spot))
+    }
+
+    /// The last use of the key at `spot` becomes now.
+    #[inline]
+    fn touch(&mut self, database: usize, key: &Key<'_>, spot: Spot, now_ms: u64) {
+        let Some(data) = &mut self.databases[database] else {
+            return;
+        };
+        let before = data.table(key.slot).segment(key.hash).entry(spot).recency();
         let random = &mut self.random;
         let recency = self.recency.touched(before, now_ms, || (next_random(random) >> 32) as u32);
         if recency != before {
             data.touch(key, spot, recency);
         }
-        let data = self.databases[database].as_ref()?;
-        Some(data.table(key.slot).segment(key.hash).entry(spot))
     }
 
     /// The entry of a key, without counting this as a use. An expired key is removed and absent.
@@ -184,28 +193,12 @@ impl Keyspace {
         cause: Cause,
         now_ms: u64,
     ) -> bool {
-        if let Value::Large(bytes) = &value
-            && bytes.len() < LARGE_BYTES_MIN
-        {
-            return self.set(database, key, Value::Bytes(bytes), deadline, cause, now_ms);
-        }
-        self.remove_expired(database, key, now_ms);
-        let raw = matches!(value, Value::Raw(_));
-        let recency = match self.recency {
-            Recency::Lru => self.recency.fresh(now_ms),
-            Recency::Lfu { .. } => self.recency_when_written(database, key, now_ms),
+        // A key that is written over keeps the count of its uses, of which this is one.
+        let look = match self.recency {
+            Recency::Lru => Look::Peek,
+            Recency::Lfu { .. } => Look::Use,
         };
-        let write = Write { payload: payload_of(value), raw, deadline, recency, walk: 0 };
-        self.change(database, key, cause, Edit::Write(write))
-    }
-
-    /// A key that is written over keeps the count of its uses, of which this is one.
-    fn recency_when_written(&mut self, database: usize, key: &Key<'_>, now_ms: u64) -> u32 {
-        let former = self.databases[database].as_ref().and_then(|data| data.find(key)).map(EntryRef::recency);
-        match former {
-            Some(bits) => self.recency.touched(bits, now_ms, || (next_random(&mut self.random) >> 32) as u32),
-            None => self.recency.fresh(now_ms),
-        }
+        self.place(database, key, look, now_ms).set(value, deadline, cause)
     }
 
     /// Changes the deadline of a key, or takes it away, and tells whether the key is there.
@@ -225,66 +218,6 @@ impl Keyspace {
     pub fn remove(&mut self, database: usize, key: &Key<'_>, cause: Cause, now_ms: u64) -> bool {
         self.remove_expired(database, key, now_ms);
         self.change(database, key, cause, Edit::Remove)
-    }
-
-    /// Lets `edit` change the bytes of a string, after giving it `length` bytes: zeroes are added, or the end is cut.
-    /// An absent key starts empty. Its encoding becomes `raw`; the deadline stays. A large buffer is changed in
-    /// place unless somebody else still holds it.
-    pub fn edit_bytes(
-        &mut self,
-        database: usize,
-        key: &Key<'_>,
-        length: usize,
-        cause: Cause,
-        now_ms: u64,
-        mut edit: impl FnMut(&mut [u8]),
-    ) {
-        self.remove_expired(database, key, now_ms);
-        let former = self.databases[database].as_ref().and_then(|data| data.find(key)).map(EntryRef::value);
-        match former {
-            Some(ValueRef::Bytes(bytes)) if bytes.len() == length => {
-                self.change(database, key, cause, Edit::Bytes(&mut edit));
-                return;
-            }
-            Some(ValueRef::Large(_)) if length >= LARGE_BYTES_MIN => {
-                return self.edit_large(database, key, length, cause, now_ms, edit);
-            }
-            _ => {}
-        }
-        let mut bytes = std::mem::take(&mut self.scratch);
-        bytes.clear();
-        match self.databases[database].as_ref().and_then(|data| data.find(key)).map(EntryRef::value) {
-            Some(ValueRef::Int(number)) => bytes.extend_from_slice(number.to_string().as_bytes()),
-            Some(ValueRef::Bytes(former)) => bytes.extend_from_slice(former),
-            Some(ValueRef::Large(former)) => bytes.extend_from_slice(&former[..length.min(former.len())]),
-            None => {}
-        }
-        bytes.resize(length, 0);
-        edit(&mut bytes);
-        if length >= LARGE_BYTES_MIN {
-            self.set(database, key, Value::Large(bytes.into()), Deadline::Keep, cause, now_ms);
-        } else {
-            self.set(database, key, Value::Raw(&bytes), Deadline::Keep, cause, now_ms);
-            self.scratch = bytes;
-        }
-    }
-
-    fn edit_large(
-        &mut self,
-        database: usize,
-        key: &Key<'_>,
-        length: usize,
-        cause: Cause,
-        now_ms: u64,
-        mut edit: impl FnMut(&mut [u8]),
-    ) {
-        let data = self.databases[database].as_mut().expect("the caller found the key here");
-        let former = data.take_large(key).expect("the caller found a large value");
-        // A buffer that somebody still holds, say a send in flight, is copied.
-        let mut bytes = former.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-        bytes.resize(length, 0);
-        edit(&mut bytes);
-        self.set(database, key, Value::Large(bytes.freeze()), Deadline::Keep, cause, now_ms);
     }
 
     /// How many keys a database has, expired ones included until they are removed.
@@ -346,20 +279,41 @@ impl Keyspace {
         }
     }
 
-    /// The one function that every change of a key goes through. Tells whether the key was there before.
+    /// Changes a key wherever it is. Tells whether the key was there before.
     fn change(&mut self, database: usize, key: &Key<'_>, cause: Cause, edit: Edit<'_>) -> bool {
-        let creates = matches!(edit, Edit::Write(_));
+        let spot = self.databases[database].as_ref().and_then(|data| data.spot(key));
+        self.change_at(database, key, spot, cause, edit)
+    }
+
+    /// The one function that every change of a key goes through; `spot` is its place. Tells whether the key was there
+    /// before.
+    fn change_at(
+        &mut self,
+        database: usize,
+        key: &Key<'_>,
+        spot: Option<Spot>,
+        cause: Cause,
+        edit: Edit<'_>,
+    ) -> bool {
+        let creates = matches!(edit, Edit::Write(_) | Edit::Bytes(_));
         let data = match &mut self.databases[database] {
             Some(data) => data,
             None if creates => self.databases[database].insert(Box::new(Database::new(self.hasher.clone()))),
             None => return false,
         };
-        let existed = data.apply(key, edit);
-        if existed || creates {
-            self.changes.report(database, key, cause);
+        let applied = data.apply(key, spot, edit);
+        match applied {
+            Applied::Created | Applied::Changed => self.changes.report(database, key, cause),
+            Applied::Lengthened => self.changes.report(database, key, Cause::Lengthen),
+            Applied::Nothing | Applied::Unchanged => {}
         }
-        existed
+        applied.existed()
     }
+}
+
+fn write_of(value: Value<'_>, deadline: Deadline, recency: u32) -> Write<'_> {
+    let raw = matches!(value, Value::Raw(_));
+    Write { payload: payload_of(value), raw, deadline, recency, walk: 0 }
 }
 
 fn payload_of(value: Value<'_>) -> Payload<'_> {

@@ -68,6 +68,14 @@ fn encodings_are_those_of_redis() {
     assert_eq!(encoding(keyspace, b"key"), Some("raw"));
 }
 
+/// Writes 9 at an index of a string of 20,000 bytes.
+fn edit(keyspace: &mut Keyspace, key: &Key<'_>, index: usize) {
+    keyspace.place(0, key, Look::Use, NOW).edit_bytes(20_000, Cause::SetRange, |bytes| {
+        bytes[index] = 9;
+        true
+    });
+}
+
 #[test]
 fn a_large_buffer_is_stored_and_read_without_a_copy() {
     let keyspace = &mut keyspace();
@@ -82,7 +90,7 @@ fn a_large_buffer_is_stored_and_read_without_a_copy() {
     assert_eq!(stored.as_ptr(), address);
     let pin = stored.clone();
 
-    keyspace.edit_bytes(0, &key, 20_000, Cause::Set, NOW, |bytes| bytes[0] = 9);
+    edit(keyspace, &key, 0);
     assert_eq!(pin[0], 7, "a pinned buffer never changes");
     let Some(ValueRef::Large(stored)) = keyspace.find(0, &key, NOW).map(EntryRef::value) else {
         panic!("the value is still large");
@@ -90,7 +98,7 @@ fn a_large_buffer_is_stored_and_read_without_a_copy() {
     let address = stored.as_ptr();
     assert_eq!(stored[0], 9);
 
-    keyspace.edit_bytes(0, &key, 20_000, Cause::Set, NOW, |bytes| bytes[1] = 9);
+    edit(keyspace, &key, 1);
     let Some(ValueRef::Large(stored)) = keyspace.find(0, &key, NOW).map(EntryRef::value) else {
         panic!("the value is still large");
     };
@@ -321,4 +329,59 @@ fn random_keys_are_spread_evenly() {
         counts[name.expect("names are digits").parse::<usize>().expect("names are digits")] += 1;
     }
     assert!(counts.iter().all(|&count| (40..200).contains(&count)), "{counts:?}");
+}
+
+/// How often a string moves while it gets so many bytes one after the other.
+fn moves_while_appending(keyspace: &mut Keyspace, first: usize, appended: usize) -> usize {
+    let hasher = keyspace.hasher().clone();
+    let key = hasher.key(b"log", 3);
+    let place = keyspace.place(0, &key, Look::Use, NOW);
+    place.edit_bytes(first, Cause::Append, |_| true);
+    let (mut moves, mut address) = (0, std::ptr::null());
+    for length in first + 1..=first + appended {
+        keyspace.place(0, &key, Look::Use, NOW).edit_bytes(length, Cause::Append, |bytes| {
+            bytes[length - 1] = b'x';
+            true
+        });
+        let entry = keyspace.find(0, &key, NOW).expect("it is there");
+        assert_eq!(entry.value().len(), length);
+        let now_at = entry.value().with_bytes(<[u8]>::as_ptr);
+        moves += usize::from(now_at != address);
+        address = now_at;
+    }
+    let value = keyspace.find(0, &key, NOW).map(|entry| entry.value().to_vec()).expect("it is there");
+    assert_eq!(value, [vec![0; first], vec![b'x'; appended]].concat());
+    keyspace.remove(0, &key, Cause::Delete, NOW);
+    moves
+}
+
+#[test]
+fn appending_moves_a_string_seldom() {
+    let keyspace = &mut keyspace();
+    // Within steps of eight bytes; by an eighth at least; into a buffer; by a quarter.
+    for (first, appended, moves_max) in
+        [(10, 200, 27), (2000, 2000, 6), (10_000, 10_000, 8), (1 << 20, 10_000, 2), (20_000, 1 << 16, 8)]
+    {
+        let moves = moves_while_appending(keyspace, first, appended);
+        assert!(moves <= moves_max, "{first} and {appended} bytes: moved {moves} times");
+    }
+}
+
+#[test]
+fn an_edit_that_changes_nothing_is_no_change() {
+    let keyspace = &mut keyspace();
+    keyspace.changes_mut().listen(Listening::All);
+    let hasher = keyspace.hasher().clone();
+    let key = hasher.key(b"key", 3);
+    let before = keyspace.changes_mut().watch(0, &key);
+    let mut edit = |length: usize, differs: bool| {
+        keyspace.place(0, &key, Look::Use, NOW).edit_bytes(length, Cause::SetBit, |_| differs);
+        let causes: Vec<Cause> = keyspace.changes().notes().map(|note| note.cause).collect();
+        keyspace.changes_mut().forget_notes();
+        (causes, keyspace.changes().version(0, key.bytes) == Some(before))
+    };
+    assert_eq!(edit(5, false), (vec![Cause::Lengthen], true), "made of zeroes");
+    assert_eq!(edit(5, false), (vec![], true), "the same");
+    assert_eq!(edit(9, false), (vec![Cause::Lengthen], true), "longer");
+    assert_eq!(edit(9, true), (vec![Cause::SetBit], false));
 }

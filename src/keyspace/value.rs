@@ -1,5 +1,7 @@
 //! Values as callers hand them in and see them: integers, short bytes, and large shared buffers.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 /// From this many bytes on a string lives in a buffer of its own, shared by count, instead of in its entry.
@@ -57,7 +59,7 @@ pub enum ValueRef<'a> {
     Large(&'a Bytes),
 }
 
-impl ValueRef<'_> {
+impl<'a> ValueRef<'a> {
     /// How many bytes the string has; integers count as decimal.
     pub fn len(self) -> usize {
         match self {
@@ -69,6 +71,25 @@ impl ValueRef<'_> {
 
     pub fn is_empty(self) -> bool {
         self.len() == 0
+    }
+
+    /// Calls `each` with the bytes of the string; integers become decimal.
+    #[inline]
+    pub fn with_bytes<R>(self, each: impl FnOnce(&[u8]) -> R) -> R {
+        match self {
+            ValueRef::Int(number) => with_decimal(number, each),
+            ValueRef::Bytes(bytes) => each(bytes),
+            ValueRef::Large(bytes) => each(bytes),
+        }
+    }
+
+    /// The bytes of the string, borrowed if they are stored as such.
+    pub fn to_bytes(self) -> Cow<'a, [u8]> {
+        match self {
+            ValueRef::Int(number) => Cow::Owned(with_decimal(number, <[u8]>::to_vec)),
+            ValueRef::Bytes(bytes) => Cow::Borrowed(bytes),
+            ValueRef::Large(bytes) => Cow::Borrowed(bytes),
+        }
     }
 
     /// The string as owned bytes; integers become decimal.
@@ -97,6 +118,27 @@ impl Encoding {
             Encoding::Raw => "raw",
         }
     }
+}
+
+/// Calls `each` with the decimal form of a number.
+#[inline]
+pub fn with_decimal<R>(number: i64, each: impl FnOnce(&[u8]) -> R) -> R {
+    let mut digits = [0; INTEGER_DIGITS_MAX];
+    let mut rest = number.unsigned_abs();
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        start -= 1;
+        digits[start] = b'-';
+    }
+    each(&digits[start..])
 }
 
 /// The length of the decimal form of a number.
@@ -131,13 +173,14 @@ pub fn exact_integer(bytes: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{decimal_bytes, exact_integer};
+    use super::{decimal_bytes, exact_integer, with_decimal};
 
     #[test]
     fn only_exact_decimal_forms_are_integers() {
         for number in [0, 1, -1, 10, -10, 99, i64::MAX, i64::MIN, i64::MAX - 1, i64::MIN + 1] {
             assert_eq!(exact_integer(number.to_string().as_bytes()), Some(number));
             assert_eq!(decimal_bytes(number), number.to_string().len());
+            with_decimal(number, |digits| assert_eq!(digits, number.to_string().as_bytes()));
         }
         for text in [
             "",

@@ -13,6 +13,7 @@
 //! anything of odd size, so that it is aligned. A deadline is 48 bits of milliseconds since 1970. The walk is the number
 //! of the last walk over the table that saw this entry.
 
+mod edit;
 pub mod slab;
 
 use std::marker::PhantomData;
@@ -59,6 +60,8 @@ enum Form {
 pub enum Payload<'a> {
     Int(i64),
     Inline(&'a [u8]),
+    /// Bytes inline, with zeroes behind them up to a length.
+    Padded(&'a [u8], usize),
     Large(Bytes),
 }
 
@@ -85,22 +88,30 @@ impl Payload<'_> {
     fn form(&self) -> Form {
         match self {
             Payload::Int(_) => Form::Int,
-            Payload::Inline(_) => Form::Inline,
+            Payload::Inline(_) | Payload::Padded(..) => Form::Inline,
             Payload::Large(_) => Form::Large,
         }
     }
 
     fn inline_bytes(&self) -> &[u8] {
         match self {
-            Payload::Inline(bytes) => bytes,
+            Payload::Inline(bytes) | Payload::Padded(bytes, _) => bytes,
             Payload::Int(_) | Payload::Large(_) => &[],
+        }
+    }
+
+    /// The inline bytes and the zeroes behind them.
+    fn inline_length(&self) -> usize {
+        match self {
+            Payload::Padded(_, length) => *length,
+            other => other.inline_bytes().len(),
         }
     }
 }
 
 impl Draft<'_> {
     fn is_long(&self) -> bool {
-        self.key.len() > 255 || self.payload.inline_bytes().len() > 255
+        self.key.len() > 255 || self.payload.inline_length() > 255
     }
 
     fn deadline_at(&self) -> usize {
@@ -110,7 +121,7 @@ impl Draft<'_> {
 
     fn bytes(&self) -> usize {
         let deadline = if self.deadline_ms.is_some() { DEADLINE_BYTES } else { 0 };
-        self.deadline_at() + deadline + self.key.len() + self.payload.inline_bytes().len()
+        self.deadline_at() + deadline + self.key.len() + self.payload.inline_length()
     }
 
     fn header(&self) -> u64 {
@@ -128,7 +139,7 @@ impl Draft<'_> {
             header |= LONG_BIT;
         } else {
             header |= (self.key.len() as u64) << KEY_SHIFT;
-            header |= (self.payload.inline_bytes().len() as u64) << VALUE_SHIFT;
+            header |= (self.payload.inline_length() as u64) << VALUE_SHIFT;
         }
         header
     }
@@ -140,7 +151,8 @@ impl Draft<'_> {
     /// - `key` and inline value do not lie in it.
     unsafe fn write(self, block: NonNull<u64>) {
         let (header, long, deadline_at) = (self.header(), self.is_long(), self.deadline_at());
-        let inline = self.payload.inline_bytes();
+        let (inline, inline_length) = (self.payload.inline_bytes(), self.payload.inline_length());
+        debug_assert!(inline.len() <= inline_length);
         let start = block.cast::<u8>();
         let mut at = deadline_at;
         // SAFETY: the pieces are those that `bytes` adds up, in the same order, so all writes end within the block; the
@@ -150,7 +162,7 @@ impl Draft<'_> {
             if long {
                 let lengths = start.add(HEADER_BYTES).cast::<u32>();
                 lengths.write(u32::try_from(self.key.len()).expect("keys are shorter than 4 GiB"));
-                lengths.add(1).write(u32::try_from(inline.len()).expect("longer values are not inline"));
+                lengths.add(1).write(u32::try_from(inline_length).expect("longer values are not inline"));
             }
             if let Some(deadline_ms) = self.deadline_ms {
                 debug_assert!(deadline_ms <= DEADLINE_MS_MAX);
@@ -163,11 +175,12 @@ impl Draft<'_> {
             start.add(at).copy_from_nonoverlapping(NonNull::from(self.key).cast(), self.key.len());
             at += self.key.len();
             start.add(at).copy_from_nonoverlapping(NonNull::from(inline).cast(), inline.len());
+            start.add(at + inline.len()).write_bytes(0, inline_length - inline.len());
             let payload = start.add(HEADER_BYTES + if long { LENGTHS_BYTES } else { 0 });
             match self.payload {
                 Payload::Int(number) => payload.cast::<i64>().write(number),
                 Payload::Large(bytes) => payload.cast::<Bytes>().write(bytes),
-                Payload::Inline(_) => {}
+                Payload::Inline(_) | Payload::Padded(..) => {}
             }
         }
     }
@@ -218,7 +231,7 @@ impl Entry {
                 // SAFETY: the block is as large as one that was made for these bytes, they lie elsewhere, and we own it.
                 unsafe { block.add(at).copy_from_nonoverlapping(NonNull::from(*bytes).cast(), bytes.len()) };
             }
-            Payload::Large(_) => return false,
+            Payload::Padded(..) | Payload::Large(_) => return false,
         }
         let kept = view.header() & (DEADLINE_BIT | KIND_AND_FORM | 0xff << KEY_SHIFT);
         let written = if raw { RAW_BIT } else { 0 }
@@ -268,37 +281,9 @@ impl Entry {
         *header = *header & !mask | u64::from(recency) << RECENCY_SHIFT;
     }
 
-    /// Makes the encoding `raw` however short the value.
-    pub fn set_raw(&mut self) {
-        // SAFETY: the entry begins with its header, and we own it.
-        *unsafe { self.0.as_mut() } |= RAW_BIT;
-    }
-
     #[inline]
     pub fn view(&self) -> EntryRef<'_> {
         EntryRef(self.0, PhantomData)
-    }
-
-    /// The inline bytes of the value, to be changed in place; none if the value is not inline.
-    pub fn inline_bytes_mut(&mut self) -> Option<&mut [u8]> {
-        let view = self.view();
-        if view.form() != Form::Inline as usize {
-            return None;
-        }
-        let (key_length, value_length) = view.lengths();
-        let at = view.key_at() + key_length;
-        // SAFETY: the value was written at this offset with this length, and the entry is borrowed mutably.
-        Some(unsafe { slice::from_raw_parts_mut(self.0.cast::<u8>().add(at).as_ptr(), value_length) })
-    }
-
-    /// Takes the shared buffer out and leaves an empty one, or takes nothing if the value is not large.
-    pub fn take_large(&mut self) -> Option<Bytes> {
-        let at = self.view().payload_at();
-        (self.view().form() == Form::Large as usize).then(|| {
-            // SAFETY: a large entry has an initialised `Bytes` at this aligned offset, and is borrowed mutably.
-            let bytes = unsafe { self.0.cast::<u8>().add(at).cast::<Bytes>().as_mut() };
-            std::mem::take(bytes)
-        })
     }
 
     /// Moves the entry into other slabs.

@@ -300,9 +300,17 @@ impl Check {
         let stored = self.maps[database].entry(key.bytes.to_vec());
         let since = self.steps_done;
         let stored = stored.or_insert(Stored { value: Vec::new(), deadline_ms: None, since }).clone();
-        let grown = stored.value.len() + self.below(3) as usize * 5 + 1;
-        self.keyspace
-            .edit_bytes(database, key, grown, Cause::Append, self.now_ms, |bytes| bytes[grown - 1] = b'!');
+        // Within the block, to another one, to a buffer, and within that.
+        let more = match stored.value.len() {
+            0..60_000 => [1, 6, 11, 300, 2000, 20_000][self.below(6) as usize],
+            _ => 1,
+        };
+        let grown = stored.value.len() + more;
+        let place = self.keyspace.place(database, key, Look::Use, self.now_ms);
+        place.edit_bytes(grown, Cause::Append, |bytes| {
+            bytes[grown - 1] = b'!';
+            true
+        });
         let changed = self.maps[database].get_mut(key.bytes).expect("it was just put there");
         changed.value.resize(grown, 0);
         changed.value[grown - 1] = b'!';
