@@ -13,6 +13,8 @@
 //!        |
 //!    keyspace   table, entries, expiry     protocol  requests and replies
 //!        |
+//!      types    values as plain data and algorithms
+//!        |
 //!       sys     ring, queues, sockets, memory, SIMD      config  the table of flags
 //! ```
 //!
@@ -29,3 +31,4 @@ pub mod protocol;
 pub mod session;
 pub mod shard;
 pub mod sys;
+pub mod types;

@@ -1,4 +1,4 @@
-//! Strings that are counters: INCR, DECR, INCRBY, DECRBY.
+//! Strings that are counters: INCR, DECR, INCRBY, DECRBY, INCRBYFLOAT.
 
 use crate::commands::call::Call;
 use crate::commands::docs::string as docs;
@@ -7,12 +7,14 @@ use crate::commands::numbers;
 use crate::commands::row::{Access, Categories, Command, Docs, Flags, Keys::At, write};
 use crate::commands::string::string;
 use crate::keyspace::{Cause, Deadline, Value, ValueRef};
+use crate::types::float::Extended;
 
 pub const COMMANDS: &[Command] = &[
     counter("INCR", 2, |call| add(call, 1), &docs::INCR),
     counter("DECR", 2, |call| add(call, -1), &docs::DECR),
     counter("INCRBY", 3, incrby, &docs::INCRBY),
     counter("DECRBY", 3, decrby, &docs::DECRBY),
+    counter("INCRBYFLOAT", 3, incrbyfloat, &docs::INCRBYFLOAT),
 ];
 
 const fn counter(
@@ -50,5 +52,23 @@ fn add(call: &mut Call, increment: i64) -> Result<(), CommandError> {
         .ok_or(CommandError::Text("ERR increment or decrement would overflow"))?;
     place.set(Value::Int(sum), Deadline::Keep, Cause::IncrBy);
     reply.integer(sum);
+    Ok(())
+}
+
+/// The sum is stored as text, even if it is an integer.
+fn incrbyfloat(call: &mut Call) -> Result<(), CommandError> {
+    let increment = call.args.at(2);
+    let (place, reply) = call.place();
+    let former = match place.entry().map(string).transpose()? {
+        None => Extended::from_integer(0),
+        Some(ValueRef::Int(number)) => Extended::from_integer(number),
+        Some(text) => text.with_bytes(numbers::extended)?,
+    };
+    let sum = former
+        .plus(numbers::extended(increment)?)
+        .ok_or(CommandError::Text("ERR increment would produce NaN or Infinity"))?
+        .to_text();
+    place.set(Value::Text(sum.as_bytes()), Deadline::Keep, Cause::IncrByFloat);
+    reply.bulk(sum.as_bytes());
     Ok(())
 }

@@ -10,6 +10,8 @@ pub enum CommandError {
     NotInteger,
     /// An integer, but not one of 32 bits.
     NotInt,
+    /// No number with a fraction.
+    NotFloat,
     WrongType,
     NoSuchKey,
     SameObject,
@@ -40,6 +42,7 @@ impl CommandError {
             Self::NotInt => out.extend_from_slice(
                 b"ERR value is out of range, value must between -2147483648 and 2147483647",
             ),
+            Self::NotFloat => out.extend_from_slice(b"ERR value is not a valid float"),
             Self::WrongType => {
                 out.extend_from_slice(b"WRONGTYPE Operation against a key holding the wrong kind of value");
             }

@@ -1,5 +1,6 @@
 //! Commands against one key space in memory: requests as words, replies as the bytes that clients see.
 
+mod bitmaps;
 mod client;
 mod deadlines;
 mod executor;

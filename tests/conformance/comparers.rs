@@ -54,6 +54,7 @@ pub const COMPARERS: &[(&str, Comparer)] = &[
     ("DECR", Exact),
     ("INCRBY", Exact),
     ("DECRBY", Exact),
+    ("INCRBYFLOAT", Exact),
     ("GETSET", Exact),
     ("SETNX", Exact),
     ("SETEX", Exact),

@@ -28,6 +28,8 @@ const COMMANDS: &[&str] = &[
     "SETRANGE x 0 x",
     "INCR a",
     "DECRBY x 1",
+    "INCRBYFLOAT a 1",
+    "INCRBYFLOAT x 1",
     "GETSET a 1",
     "GETSET x 1",
     "SETNX a 1",

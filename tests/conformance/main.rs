@@ -8,6 +8,7 @@ mod common;
 mod compare;
 mod comparers;
 mod debug;
+mod floats;
 mod generate;
 mod introspection;
 mod lookups;

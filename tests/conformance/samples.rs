@@ -94,6 +94,11 @@ const DEADLINES: &[&[u8]] = &[
     b"",
 ];
 
+const FLOATS: &[&[u8]] = &[
+    b"0.1", b"0.2", b"-0.3", b"1", b"3.0e2", b"1e300", b"-1e300", b"1e-17", b"5.5e-18", b"0x1p3", b"0x.8",
+    b"inf", b"-inf", b"nan", b"1e5000", b" 1", b"1 ", b"+1.5", b".5", b"1.", b".", b"", b"x", b"-0",
+];
+
 /// Values for arguments by name, where any string would nearly always be refused.
 const BY_NAME: &[(&str, &[&[u8]])] = &[
     ("offset", &[b"0", b"1", b"5", b"20", b"16384", b"-1", b"x", b"536870912", b"9223372036854775807"]),
@@ -204,6 +209,7 @@ pub fn value(path: &str, argument: &Argument, random: &mut Random) -> Vec<u8> {
         }
         ("PEXPIREAT", "unix-time-milliseconds") if random.once_in(2) => return b"4102444800499".to_vec(),
         ("EXPIREAT" | "PEXPIREAT", _) => return random.pick(DEADLINES).to_vec(),
+        ("INCRBYFLOAT", "increment") => return random.pick(FLOATS).to_vec(),
         ("KEYS" | "SCAN", "pattern") => return random.pick(KEY_GLOBS).to_vec(),
         _ => {}
     }

@@ -187,3 +187,7 @@ pub const SETRANGE: Docs = Docs::new(
     Argument::new("offset", Kind::Integer),
     Argument::new("value", Kind::String),
 ]);
+
+pub const INCRBYFLOAT: Docs =
+    Docs::new("string", "2.6.0", "O(1)", "Adds to a number that may have a fraction.")
+        .arguments(&[Argument::new("key", Kind::Key(0)), Argument::new("increment", Kind::Double)]);

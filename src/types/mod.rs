@@ -1,0 +1,3 @@
+//! The types of values as plain data and algorithms: no requests, no keys, no time.
+
+pub mod float;
