@@ -16,6 +16,8 @@ pub mod row;
 pub mod secret;
 pub mod table;
 
+mod bitfield;
+mod bitmap;
 mod client;
 mod client_filter;
 mod connection;

@@ -1,3 +1,4 @@
 //! The types of values as plain data and algorithms: no requests, no keys, no time.
 
+pub mod bits;
 pub mod float;

@@ -94,6 +94,59 @@ const DEADLINES: &[&[u8]] = &[
     b"",
 ];
 
+/// Bits at the edges of bytes and words, and of strings that live in a buffer of their own.
+const BIT_OFFSETS: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"7",
+    b"8",
+    b"13",
+    b"63",
+    b"64",
+    b"500",
+    b"131071",
+    b"131072",
+    b"-1",
+    b"x",
+    b"#1",
+    b"4294967296",
+    b"9223372036854775808",
+];
+const FIELD_OFFSETS: &[&[u8]] = &[
+    b"0",
+    b"3",
+    b"#0",
+    b"#1",
+    b"#3",
+    b"40",
+    b"131070",
+    b"-1",
+    b"#-1",
+    b"##1",
+    b"#",
+    b"4294967296",
+    b"#4294967295",
+];
+const BITS: &[&[u8]] = &[b"0", b"1", b"0", b"1", b"2", b"-1", b"x"];
+const COMBINATIONS: &[&[u8]] = &[b"AND", b"or", b"XOR", b"Not", b"NOT", b"nosuch", b""];
+const FIELDS: &[&[u8]] = &[
+    b"u8", b"u8", b"i8", b"u1", b"i1", b"u5", b"i13", b"u63", b"i64", b"i32", b"u64", b"i65", b"u0", b"x8",
+    b"u", b"U8",
+];
+const FIELD_NUMBERS: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"-1",
+    b"3",
+    b"127",
+    b"128",
+    b"-129",
+    b"255",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"x",
+];
 const FLOATS: &[&[u8]] = &[
     b"0.1", b"0.2", b"-0.3", b"1", b"3.0e2", b"1e300", b"-1e300", b"1e-17", b"5.5e-18", b"0x1p3", b"0x.8",
     b"inf", b"-inf", b"nan", b"1e5000", b" 1", b"1 ", b"+1.5", b".5", b"1.", b".", b"", b"x", b"-0",
@@ -209,6 +262,12 @@ pub fn value(path: &str, argument: &Argument, random: &mut Random) -> Vec<u8> {
         }
         ("PEXPIREAT", "unix-time-milliseconds") if random.once_in(2) => return b"4102444800499".to_vec(),
         ("EXPIREAT" | "PEXPIREAT", _) => return random.pick(DEADLINES).to_vec(),
+        ("SETBIT" | "GETBIT", "offset") => return random.pick(BIT_OFFSETS).to_vec(),
+        ("BITFIELD" | "BITFIELD_RO", "offset") => return random.pick(FIELD_OFFSETS).to_vec(),
+        ("BITFIELD" | "BITFIELD_RO", "encoding") => return random.pick(FIELDS).to_vec(),
+        ("BITFIELD", "value" | "increment") => return random.pick(FIELD_NUMBERS).to_vec(),
+        ("SETBIT", "value") | ("BITPOS", "bit") => return random.pick(BITS).to_vec(),
+        ("BITOP", "operation") => return random.pick(COMBINATIONS).to_vec(),
         ("INCRBYFLOAT", "increment") => return random.pick(FLOATS).to_vec(),
         ("KEYS" | "SCAN", "pattern") => return random.pick(KEY_GLOBS).to_vec(),
         _ => {}

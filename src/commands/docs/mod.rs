@@ -1,5 +1,6 @@
 //! What COMMAND DOCS tells: grammar, history, cost and one sentence for each row, a file for each family.
 
+pub mod bitmap;
 pub mod client;
 pub mod connection;
 pub mod diagnosis;

@@ -19,6 +19,7 @@ What answers differently than Redis does, and why, is in [differences.md](differ
 /// Groups by the names that Redis has for them.
 const GROUPS: &[(&str, &str)] = &[
     ("string", "Strings"),
+    ("bitmap", "Bitmaps"),
     ("generic", "Keys"),
     ("transactions", "Transactions"),
     ("connection", "Connections"),
