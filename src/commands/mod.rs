@@ -32,6 +32,7 @@ mod hello;
 mod help;
 mod introspection;
 pub mod latency;
+mod lcs;
 mod numbers;
 mod object;
 mod rename;

@@ -2,13 +2,14 @@
 
 use crate::commands::row::{Command, SUBCOMMAND};
 use crate::commands::{
-    bitfield, bitmap, connection, counter, debug, expire, generic, introspection, latency, object, rename, server, slow_log, string, string_part, transaction, walk,
+    bitfield, bitmap, connection, counter, debug, expire, generic, introspection, latency, lcs, object, rename, server, slow_log, string, string_part, transaction, walk,
 };
 
 const FAMILIES: &[&[Command]] = &[
     string::COMMANDS,
     string_part::COMMANDS,
     counter::COMMANDS,
+    lcs::COMMANDS,
     bitmap::COMMANDS,
     bitfield::COMMANDS,
     generic::COMMANDS,

@@ -2,3 +2,4 @@
 
 pub mod bits;
 pub mod float;
+pub mod subsequence;

@@ -55,6 +55,7 @@ pub const COMPARERS: &[(&str, Comparer)] = &[
     ("INCRBY", Exact),
     ("DECRBY", Exact),
     ("INCRBYFLOAT", Exact),
+    ("LCS", Exact),
     ("SETBIT", Exact),
     ("GETBIT", Exact),
     ("BITCOUNT", Exact),

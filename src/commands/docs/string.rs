@@ -191,3 +191,18 @@ pub const SETRANGE: Docs = Docs::new(
 pub const INCRBYFLOAT: Docs =
     Docs::new("string", "2.6.0", "O(1)", "Adds to a number that may have a fraction.")
         .arguments(&[Argument::new("key", Kind::Key(0)), Argument::new("increment", Kind::Double)]);
+
+pub const LCS: Docs = Docs::new(
+    "string",
+    "7.0.0",
+    "O(N*M) where N and M are the lengths of s1 and s2, respectively",
+    "Gives the longest sequence of bytes that two strings have in common.",
+)
+.arguments(&[
+    Argument::new("key1", Kind::Key(0)),
+    Argument::new("key2", Kind::Key(0)),
+    Argument::word("len", "LEN").optional(),
+    Argument::word("idx", "IDX").optional(),
+    Argument::new("len", Kind::Integer).token("MINMATCHLEN").optional(),
+    Argument::word("withmatchlen", "WITHMATCHLEN").optional(),
+]);

@@ -151,3 +151,27 @@ fn numbers_with_a_fraction_are_stored_as_text() {
         ("INCRBYFLOAT s 1", endless),
     ]);
 }
+
+#[test]
+fn common_sequences_are_found() {
+    let too_large = "-ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    let mut executor = Executor::new();
+    executor.turn.string_bytes_max = 400;
+    script_on(
+        &mut executor,
+        &[
+            ("MSET a ohmytext b mynewtext", "+OK"),
+            ("LCS a b", "$6 mytext"),
+            ("LCS a b LEN", ":6"),
+            ("LCS a b IDX MINMATCHLEN 4 WITHMATCHLEN", "*4 $7 matches *1 *3 *2 :4 :7 *2 :5 :8 :4 $3 len :6"),
+            ("LCS a b LEN IDX", "-ERR If you want both the length and indexes, please just use IDX."),
+            ("LCS a b MINMATCHLEN", "-ERR syntax error"),
+            ("LCS a nosuch", "$0"),
+            // A table of 10 by 10 lengths is the largest that is made.
+            ("MSET a 123456789 b 123456789", "+OK"),
+            ("LCS a b", "$9 123456789"),
+            ("SET a 1234567890", "+OK"),
+            ("LCS a b LEN", too_large),
+        ],
+    );
+}
