@@ -48,6 +48,10 @@ pub struct Counters {
     pub remote_messages: Counter,
     pub keys: [Counter; 16],
     pub keys_with_deadline: [Counter; 16],
+    /// Memory of the tables, without entries.
+    pub table_bytes: [Counter; 16],
+    /// Memory in which it is remembered when keys expire.
+    pub schedule_bytes: [Counter; 16],
 }
 
 impl Counters {

@@ -156,6 +156,7 @@ pub enum Ask {
     ConfigResetStat,
     /// Names of sections; none: the default ones.
     Info(Vec<Bytes>),
+    Memory(MemoryMatter),
     ClientInfo,
     ClientList(ClientFilter),
     ClientKill {
@@ -204,6 +205,17 @@ pub enum LatencyQuery {
     Reset(Vec<Bytes>),
     /// Commands whose calls are shown; all that were called if there are none.
     Histogram(Vec<Bytes>),
+}
+
+/// What MEMORY asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryMatter {
+    Figures,
+    Advice,
+    /// What the allocator tells of itself.
+    Allocator,
+    /// The allocator gives unused pages back.
+    Purge,
 }
 
 /// What DEBUG asks for.

@@ -11,6 +11,7 @@ pub mod error;
 pub mod flags;
 pub mod grammar;
 pub mod info;
+pub mod memory;
 pub mod resolve;
 pub mod row;
 pub mod secret;

@@ -2,7 +2,8 @@
 
 use crate::commands::row::{Command, SUBCOMMAND};
 use crate::commands::{
-    bitfield, bitmap, connection, counter, debug, expire, generic, introspection, latency, lcs, object, rename, server, slow_log, string, string_part, transaction, walk,
+    bitfield, bitmap, connection, counter, debug, expire, generic, introspection, latency, lcs, memory,
+    object, rename, server, slow_log, string, string_part, transaction, walk,
 };
 
 const FAMILIES: &[&[Command]] = &[
@@ -20,6 +21,7 @@ const FAMILIES: &[&[Command]] = &[
     walk::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
+    memory::COMMANDS,
     debug::COMMANDS,
     introspection::COMMANDS,
     slow_log::COMMANDS,

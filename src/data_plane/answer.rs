@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::commands::call::{ClientFilter, ClientKind, KillStyle, Shutdown};
+use crate::commands::call::{ClientFilter, ClientKind, KillStyle, MemoryMatter, Shutdown};
 use crate::commands::client_line::{ClientFacts, Queued};
+use crate::commands::memory::{advice, write_figures};
 use crate::commands::{Ask, info};
 use crate::data_plane::connection::{Closing, Connection, Stall};
 use crate::data_plane::core::Core;
-use crate::data_plane::facts::info_facts;
+use crate::data_plane::facts::{info_facts, memory_figures};
 use crate::data_plane::launch::recency;
 use crate::data_plane::mesh::{Question, Subject};
 use crate::data_plane::timing::Timing;
 use crate::protocol::Reply;
 use crate::session::gather::{Finish, Gather};
+use crate::sys::memory::{allocator_report, purge_allocator};
 
 impl Core {
     /// Answers what a client's command asked for.
@@ -25,6 +27,7 @@ impl Core {
             Ask::ConfigRewrite => self.answer_config_rewrite(index),
             Ask::ConfigResetStat => self.gather(index, Finish::Same, || Subject::ResetCounters),
             Ask::Info(sections) => self.answer_info(index, &sections),
+            Ask::Memory(matter) => self.answer_memory(index, matter),
             Ask::ClientInfo => self.answer_client_info(index),
             Ask::ClientList(filter) => {
                 self.gather(index, Finish::Lines, || Subject::ClientList(filter.clone()));
@@ -105,6 +108,29 @@ impl Core {
         let mut text = Vec::new();
         info::write(sections, &facts, &mut text);
         self.answer_with(index, |reply| reply.verbatim("txt", &text));
+    }
+
+    fn answer_memory(&mut self, index: u32, matter: MemoryMatter) {
+        self.publish_counters();
+        let figures = || memory_figures(&self.bridge, &self.settings);
+        match matter {
+            MemoryMatter::Figures => {
+                let figures = figures();
+                self.answer_with(index, |reply| write_figures(&figures, reply));
+            }
+            MemoryMatter::Advice => {
+                let text = advice(&figures());
+                self.answer_with(index, |reply| reply.verbatim("txt", text.as_bytes()));
+            }
+            MemoryMatter::Allocator => {
+                let text = allocator_report();
+                self.answer_with(index, |reply| reply.verbatim("txt", &text));
+            }
+            MemoryMatter::Purge => {
+                purge_allocator();
+                self.answer_with(index, |reply| reply.ok());
+            }
+        }
     }
 
     fn answer_client_info(&mut self, index: u32) {

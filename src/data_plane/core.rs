@@ -305,6 +305,8 @@ impl Core {
         for database in 0..usize::from(self.turn.databases) {
             counters.keys[database].set(self.shard.keyspace.len(database) as u64);
             counters.keys_with_deadline[database].set(self.shard.keyspace.expires_len(database) as u64);
+            counters.table_bytes[database].set(self.shard.keyspace.table_bytes(database) as u64);
+            counters.schedule_bytes[database].set(self.shard.keyspace.schedule_bytes(database) as u64);
         }
     }
 

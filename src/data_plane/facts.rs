@@ -1,4 +1,4 @@
-//! The figures of INFO, gathered from what the cores publish.
+//! The figures of INFO and MEMORY, gathered from what the cores publish.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -14,9 +14,11 @@ use crate::commands::info::{
     AllocatorFacts, ClientsFacts, CommandFacts, CpuFacts, DatabaseFacts, InfoFacts, MemoryFacts,
     PersistenceFacts, ReplicationFacts, ServerFacts, StatsFacts, asks_for,
 };
+use crate::commands::memory::{DatabaseOverhead, MemoryFigures};
 use crate::commands::table::numbered;
 use crate::config::Settings;
 use crate::data_plane::spikes::counts_of;
+use crate::sys::memory::MemoryUse;
 use crate::sys::{host, memory};
 
 /// All facts as of now.
@@ -64,17 +66,43 @@ fn server_facts(bridge: &Bridge, settings: &Settings, now_us: u64) -> ServerFact
     }
 }
 
+/// The figures of MEMORY as of now.
+pub fn memory_figures(bridge: &Bridge, settings: &Settings) -> MemoryFigures {
+    let figures = memory::memory_use();
+    let total = |pick: fn(&Counters) -> &[Counter; 16], index: usize| {
+        sum(&bridge.counters, |core| &pick(core)[index])
+    };
+    let all = 0..usize::from(settings.databases);
+    let overhead = |index: usize| DatabaseOverhead {
+        index: index as u8,
+        table_bytes: total(|core| &core.table_bytes, index),
+        schedule_bytes: total(|core| &core.schedule_bytes, index),
+    };
+    let logical = sum(&bridge.counters, |core| &core.used_memory);
+    let found = all.clone().map(overhead).map(|found| found.table_bytes + found.schedule_bytes).sum();
+    let key_count = |index: usize| total(|core| &core.keys, index);
+    MemoryFigures {
+        used: figures.allocated,
+        used_peak: bridge.note_memory_peak(figures.allocated),
+        resident: figures.rss,
+        allocator: allocator_facts(&figures),
+        dataset: logical.saturating_sub(found),
+        key_count: all.clone().map(key_count).sum(),
+        databases: all.filter(|&index| key_count(index) > 0).map(overhead).collect(),
+    }
+}
+
+fn allocator_facts(figures: &MemoryUse) -> AllocatorFacts {
+    AllocatorFacts { allocated: figures.allocated, active: figures.active, resident: figures.resident }
+}
+
 fn memory_facts(bridge: &Bridge) -> MemoryFacts {
     let figures = memory::memory_use();
     MemoryFacts {
         used: figures.allocated,
         used_peak: bridge.note_memory_peak(figures.allocated),
         resident: figures.rss,
-        allocator: Some(AllocatorFacts {
-            allocated: figures.allocated,
-            active: figures.active,
-            resident: figures.resident,
-        }),
+        allocator: Some(allocator_facts(&figures)),
         allocator_name: "jemalloc-5.3.1".to_owned(),
         system: memory::total_memory(),
         used_max: 0,

@@ -1,6 +1,9 @@
 //! What the process uses of memory, for reports.
 
-use tikv_jemalloc_ctl::{epoch, stats};
+use std::ptr;
+
+use tikv_jemalloc_ctl::{epoch, stats, stats_print};
+use tikv_jemalloc_sys::mallctl;
 
 /// How jemalloc is set up. A program exports it as `_rjem_malloc_conf`, which is read before `main`; the variable
 /// `_RJEM_MALLOC_CONF` of the environment has the last word. docs/decisions/0007 says why these.
@@ -27,6 +30,24 @@ pub fn memory_use() -> MemoryUse {
         active: bytes(stats::active::read()),
         resident: bytes(stats::resident::read()),
         rss: resident_pages() * page_bytes(),
+    }
+}
+
+/// What the allocator tells of itself, as text.
+pub fn allocator_report() -> Vec<u8> {
+    let mut text = Vec::new();
+    // It fails only as the writer does, and a vector never does.
+    let _ = stats_print::stats_print(&mut text, stats_print::Options::default());
+    text
+}
+
+/// Has the allocator give all unused pages back to the kernel.
+pub fn purge_allocator() {
+    // `MALLCTL_ARENAS_ALL` of jemalloc in place of an arena's number.
+    let name = c"arena.4096.purge";
+    // SAFETY: the name ends in zero, and this control neither reads nor writes. A refusal leaves all as it was.
+    unsafe {
+        mallctl(name.as_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0);
     }
 }
 

@@ -20,6 +20,7 @@ pub fn compare(comparer: Comparer, ours: &Value, theirs: &Value) -> Result<(), S
         }
         Comparer::Info { ours: own } => info(ours, theirs, own),
         Comparer::ClientLines { ours: own } => client_lines(ours, theirs, own),
+        Comparer::Figures { absent } => equal(&figures(ours), &figures(&without(theirs, absent))),
         Comparer::AnyInteger => equal(&number_forgotten(ours), &number_forgotten(theirs)),
         Comparer::Time { unit_ms } => time(ours, theirs, unit_ms),
         Comparer::Unordered => equal(&unordered(ours), &unordered(theirs)),
@@ -63,6 +64,18 @@ fn same_kind(value: &Value, pairs: Vec<(Value, Value)>) -> Value {
     }
 }
 
+/// Names and types of the fields that are not about one database.
+fn figures(value: &Value) -> Value {
+    let is_general = |(name, _): &(Value, Value)| !name.string().starts_with("db.");
+    let forgotten = |value: Value| match value {
+        Value::Integer(_) => Value::Integer(0),
+        Value::Double(_) => Value::Double(Vec::new()),
+        other => text_forgotten(&other),
+    };
+    let kept = pairs(value).into_iter().filter(is_general).map(|(name, value)| (name, forgotten(value)));
+    same_kind(value, kept.collect())
+}
+
 fn number_forgotten(value: &Value) -> Value {
     if let Value::Integer(_) = value { Value::Integer(0) } else { value.clone() }
 }
@@ -86,7 +99,11 @@ fn time(ours: &Value, theirs: &Value, unit_ms: u64) -> Result<(), String> {
 }
 
 fn text_forgotten(value: &Value) -> Value {
-    if let Value::Bulk(_) = value { Value::Bulk(Vec::new()) } else { value.clone() }
+    match value {
+        Value::Bulk(_) => Value::Bulk(Vec::new()),
+        Value::Verbatim(_) => Value::Verbatim(Vec::new()),
+        other => other.clone(),
+    }
 }
 
 /// The types of the cursor and of what was found.

@@ -13,13 +13,15 @@ pub enum Comparer {
     Info { ours: &'static [&'static str] },
     /// The values of each line's `name=value` fields, and ours at its end.
     ClientLines { ours: &'static [&'static str] },
+    /// The values of a map of figures, and which databases it tells of; these we do not have.
+    Figures { absent: &'static [&'static str] },
     /// The number.
     AnyInteger,
     /// The number by some seconds, unless it is negative: a time in units of so many milliseconds.
     Time { unit_ms: u64 },
     /// The order of elements.
     Unordered,
-    /// Which text it is: one of the keys by chance.
+    /// Which text it is: one of the keys by chance, or prose.
     AnyText,
     /// The cursor and what was found up to there: state.rs compares whole walks.
     Scan,
@@ -91,6 +93,12 @@ pub const COMPARERS: &[(&str, Comparer)] = &[
     ("OBJECT|IDLETIME", AnyInteger),
     ("OBJECT|REFCOUNT", AnyInteger),
     ("OBJECT|HELP", Help),
+    ("MEMORY|USAGE", AnyInteger),
+    ("MEMORY|STATS", Figures { absent: &["startup.allocated", "clients.normal"] }),
+    ("MEMORY|DOCTOR", AnyText),
+    ("MEMORY|MALLOC-STATS", AnyText),
+    ("MEMORY|PURGE", Exact),
+    ("MEMORY|HELP", Help),
     ("KEYS", Unordered),
     ("SCAN", Scan),
     ("RANDOMKEY", AnyText),

@@ -93,6 +93,8 @@ const COMMANDS: &[&str] = &[
     "OBJECT IDLETIME a",
     "OBJECT FREQ a",
     "OBJECT REFCOUNT x",
+    "MEMORY USAGE a",
+    "MEMORY USAGE x",
     "KEYS *",
     "RANDOMKEY",
     "SCAN 0 COUNT 100",

@@ -128,3 +128,46 @@ pub const DEBUG: Docs = Docs::new(
     "Groups the commands for debugging and for tests.",
 )
 .for_system();
+
+pub const MEMORY: Docs =
+    Docs::new("server", "4.0.0", "Depends on subcommand.", "Groups the commands that tell of memory.");
+
+const ABOUT_ALL_SHARDS: &[&str] =
+    &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"];
+
+pub const MEMORY_STATS: Docs =
+    Docs::new("server", "4.0.0", "O(1)", "Shows figures about the memory of the server.")
+        .tips(ABOUT_ALL_SHARDS);
+
+pub const MEMORY_DOCTOR: Docs =
+    Docs::new("server", "4.0.0", "O(1)", "Says what about the use of memory looks wrong.")
+        .tips(ABOUT_ALL_SHARDS);
+
+pub const MEMORY_MALLOC_STATS: Docs = Docs::new(
+    "server",
+    "4.0.0",
+    "Depends on how much memory is allocated, could be slow",
+    "Shows what the allocator tells of itself.",
+)
+.tips(ABOUT_ALL_SHARDS);
+
+pub const MEMORY_PURGE: Docs = Docs::new(
+    "server",
+    "4.0.0",
+    "Depends on how much memory is allocated, could be slow",
+    "Has the allocator give unused pages back to the system.",
+)
+.tips(&["request_policy:all_shards", "response_policy:all_succeeded"]);
+
+pub const MEMORY_USAGE: Docs = Docs::new(
+    "server",
+    "4.0.0",
+    "O(N) where N is the number of samples.",
+    "Tells how many bytes a key and its value take.",
+)
+.arguments(&[
+    Argument::new("key", Kind::Key(0)),
+    Argument::new("count", Kind::Integer).token("SAMPLES").optional(),
+]);
+
+pub const MEMORY_HELP: Docs = Docs::new("server", "4.0.0", "O(1)", "Lists the subcommands of MEMORY.");
