@@ -29,6 +29,7 @@ fn turn() -> Turn {
     Turn {
         now_us: 1_700_000_000_000_000,
         databases: 16,
+        password: None,
         string_bytes_max: 512 << 20,
         process: Process { started_at_us: 0, shards: 1, debug_access: DebugAccess::Nobody },
     }

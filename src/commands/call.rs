@@ -8,6 +8,7 @@ use crate::cluster::{SlotMap, slot_of};
 use crate::commands::caller::Caller;
 use crate::keyspace::{EntryRef, Key, Keyspace, Look, Place};
 use crate::protocol::{Args, Reply};
+use crate::sys::secret::Secret;
 
 /// The circumstances of one turn of a core: handlers have no clock of their own.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,8 @@ pub struct Turn {
     pub databases: u8,
     /// The longest string that a command may make.
     pub string_bytes_max: u64,
+    /// Of the default user; `None` lets everybody in.
+    pub password: Option<Secret>,
     pub process: Process,
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::protocol::Resp;
+use crate::sys::secret::Secret;
 
 /// The attributes of one client.
 #[derive(Debug)]
@@ -15,6 +16,10 @@ pub struct Caller {
     pub no_touch: bool,
     /// It is shown all requests (MONITOR).
     pub is_monitor: bool,
+    /// It gave the password, or came when there was none.
+    pub is_authenticated: bool,
+    /// There is a password and it has yet to give it: nearly everything it sends is refused.
+    pub must_log_in: bool,
     pub connected_at_us: u64,
     pub address: Address,
     /// What few clients set, together.
@@ -45,6 +50,8 @@ impl Caller {
             no_evict: false,
             no_touch: false,
             is_monitor: false,
+            is_authenticated: true,
+            must_log_in: false,
             connected_at_us,
             address,
             labels: None,
@@ -55,8 +62,24 @@ impl Caller {
         self.labels.get_or_insert_default()
     }
 
+    /// Lets the client in if there is no password; otherwise it has to log in.
+    pub fn log_out(&mut self, password: Option<Secret>) {
+        self.is_authenticated = password.is_none();
+        self.follow_password(password);
+    }
+
+    pub fn log_in(&mut self) {
+        (self.is_authenticated, self.must_log_in) = (true, false);
+    }
+
+    /// The password may have changed. Who is in stays in, as in Redis.
+    pub fn follow_password(&mut self, password: Option<Secret>) {
+        self.must_log_in = password.is_some() && !self.is_authenticated;
+    }
+
     /// What RESET takes back. NO-EVICT stays, as in Redis 7.0; so does the name of the library.
-    pub fn reset(&mut self) {
+    pub fn reset(&mut self, password: Option<Secret>) {
+        self.log_out(password);
         self.database = 0;
         self.resp = Resp::Two;
         self.no_touch = false;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::commands::call::{ClientFilter, ClientKind};
 use crate::commands::client_line::ClientFacts;
 use crate::commands::error::CommandError;
-use crate::commands::hello::DEFAULT_USER;
+use crate::commands::login::DEFAULT_USER;
 use crate::protocol::Args;
 use crate::protocol::request::integer;
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::commands::call::ClientKind;
 use crate::commands::caller::{Address, Caller};
-use crate::commands::hello::DEFAULT_USER;
+use crate::commands::login::DEFAULT_USER;
 use crate::commands::row::Command;
 use crate::protocol::Resp;
 

@@ -5,6 +5,7 @@ use crate::commands::client;
 use crate::commands::docs::{client as client_docs, connection as docs};
 use crate::commands::error::CommandError;
 use crate::commands::hello::hello;
+use crate::commands::login::auth;
 use crate::commands::numbers;
 use crate::commands::row::{Categories, Command, Flags, container, session};
 use crate::protocol::Resp;
@@ -20,6 +21,7 @@ pub const COMMANDS: &[Command] = &[
     session("ECHO", 2, echo, &docs::ECHO).flags(QUICK).categories(Categories::CONNECTION),
     session("HELLO", -1, hello, &docs::HELLO).flags(BEFORE_LOGIN).categories(Categories::CONNECTION),
     session("SELECT", 2, select, &docs::SELECT).flags(QUICK).categories(Categories::CONNECTION),
+    session("AUTH", -2, auth, &docs::AUTH).flags(BEFORE_LOGIN).categories(Categories::CONNECTION),
     session("QUIT", -1, quit, &docs::QUIT).flags(BEFORE_LOGIN).categories(Categories::CONNECTION).at_once(),
     session("RESET", 1, reset, &docs::RESET)
         .flags(BEFORE_LOGIN)
@@ -59,7 +61,7 @@ fn quit(call: &mut SessionCall) -> Result<Next, CommandError> {
 }
 
 fn reset(call: &mut SessionCall) -> Result<Next, CommandError> {
-    call.caller.reset();
+    call.caller.reset(call.turn.password);
     call.reply.resp = Resp::Two;
     call.reply.simple("RESET");
     Ok(Next::Forget)

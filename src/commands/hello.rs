@@ -3,14 +3,12 @@
 use crate::commands::call::{Next, SessionCall};
 use crate::commands::client::set_name;
 use crate::commands::error::CommandError;
+use crate::commands::login::log_in;
 use crate::protocol::Resp;
 use crate::protocol::request::integer;
 
 /// The version of Redis whose behaviour we have.
 pub const REDIS_VERSION: &str = "7.0.15";
-
-/// The only user there is; it has no password, so any password will do.
-pub const DEFAULT_USER: &[u8] = b"default";
 
 pub fn hello(call: &mut SessionCall) -> Result<Next, CommandError> {
     let resp = match call.args.len() {
@@ -21,6 +19,12 @@ pub fn hello(call: &mut SessionCall) -> Result<Next, CommandError> {
     let mut index = 2;
     while index < call.args.len() {
         index += option(call, index)?;
+    }
+    if !call.caller.is_authenticated {
+        return Err(CommandError::Text(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
+             option can be used to authenticate the client and select the RESP protocol version at the same time",
+        ));
     }
     call.caller.resp = resp;
     call.reply.resp = resp;
@@ -42,7 +46,7 @@ fn option(call: &mut SessionCall, index: usize) -> Result<usize, CommandError> {
     let word = call.args.at(index);
     let words_left = call.args.len() - index;
     if word.eq_ignore_ascii_case(b"AUTH") && words_left > 2 {
-        authenticate(call.args.at(index + 1))?;
+        log_in(call, call.args.at(index + 1), call.args.at(index + 2))?;
         return Ok(3);
     }
     if word.eq_ignore_ascii_case(b"SETNAME") && words_left > 1 {
@@ -50,13 +54,6 @@ fn option(call: &mut SessionCall, index: usize) -> Result<usize, CommandError> {
         return Ok(2);
     }
     Err(CommandError::quoting("ERR Syntax error in HELLO option '", word, "'"))
-}
-
-fn authenticate(user: &[u8]) -> Result<(), CommandError> {
-    match user == DEFAULT_USER {
-        true => Ok(()),
-        false => Err(CommandError::Text("WRONGPASS invalid username-password pair or user is disabled.")),
-    }
 }
 
 fn introduce(call: &mut SessionCall) {

@@ -34,6 +34,7 @@ mod help;
 mod introspection;
 pub mod latency;
 mod lcs;
+mod login;
 mod numbers;
 mod object;
 mod rename;

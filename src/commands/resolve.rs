@@ -11,6 +11,8 @@ pub enum Refusal {
     UnknownCommand,
     UnknownSubcommand(&'static Command),
     WrongArity(&'static Command),
+    /// The client has to log in before it may send this.
+    NotLoggedIn(&'static Command),
     /// A web browser was made to speak to us: it is told nothing, and the connection is closed.
     CloseSilently,
 }
@@ -60,6 +62,7 @@ impl Refusal {
                 write_unknown_subcommand(container.name, args.at(1), out);
             }
             Self::WrongArity(command) => write_wrong_arity(command, out),
+            Self::NotLoggedIn(_) => out.extend_from_slice(b"-NOAUTH Authentication required.\r\n"),
             Self::CloseSilently => {}
         }
     }

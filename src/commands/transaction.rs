@@ -38,7 +38,7 @@ pub fn is_exec(command: &Command) -> bool {
 /// Appends the reply to an EXEC that was refused with `error`, itself an error reply.
 pub fn write_refused_exec(error: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"-EXECABORT Transaction discarded because of: ");
-    out.extend_from_slice(error.strip_prefix(b"-ERR ").unwrap_or(error));
+    out.extend_from_slice(error.strip_prefix(b"-ERR ").or(error.strip_prefix(b"-")).unwrap_or(error));
 }
 
 fn multi(_: &mut SessionCall) -> Result<Next, CommandError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::lists::cpu_numbers;
 use super::value::{OutputLimit, Value};
 use super::{Config, flags, index_of};
+use crate::sys::secret::Secret;
 
 /// The values of everything that is built.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,8 @@ pub struct Settings {
     /// Permission bits; none leaves those of the umask.
     pub unixsocketperm: Option<u32>,
     pub protected_mode: bool,
+    /// Of the default user; `None` lets everybody in.
+    pub password: Option<Secret>,
     /// Connections.
     pub backlog: u32,
     /// 0 means never.
@@ -111,6 +114,7 @@ impl Config {
             unixsocket: self.path("unixsocket"),
             unixsocketperm: Some(self.integer("unixsocketperm")).filter(|permissions| *permissions != 0),
             protected_mode: *self.value("protected-mode") == Value::Bool(true),
+            password: Some(self.text("requirepass")).filter(|text| !text.is_empty()).map(Secret::of),
             backlog: self.integer("tcp-backlog"),
             keepalive_s: self.integer("tcp-keepalive"),
             timeout_s: self.integer("timeout"),

@@ -103,7 +103,8 @@ impl Core {
             return self.turn_away(&socket, TOO_MANY_CLIENTS);
         }
         if let Address::Tcp { peer, local } = address {
-            if self.settings.protected_mode && !socket::is_loopback(peer.ip()) {
+            let is_protected = self.settings.protected_mode && self.settings.password.is_none();
+            if is_protected && !socket::is_loopback(peer.ip()) {
                 self.bridge.dismiss_client();
                 return self.turn_away(&socket, PROTECTED);
             }
@@ -160,7 +161,8 @@ impl Core {
     }
 
     /// Makes a connection of an admitted client and begins to receive from it.
-    pub(super) fn adopt(&mut self, socket: OwnedFd, caller: Caller) {
+    pub(super) fn adopt(&mut self, socket: OwnedFd, mut caller: Caller) {
+        caller.log_out(self.turn.password);
         let active_at_s = (self.turn.now_us / 1_000_000) as u32;
         let index = self.connections.insert(|generation| Connection {
             session: Session::new(caller),

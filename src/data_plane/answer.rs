@@ -17,6 +17,7 @@ use crate::data_plane::timing::Timing;
 use crate::protocol::Reply;
 use crate::session::gather::{Finish, Gather};
 use crate::sys::memory::{allocator_report, purge_allocator};
+use crate::sys::secret::Secret;
 
 impl Core {
     /// Answers what a client's command asked for.
@@ -193,6 +194,7 @@ impl Core {
                 self.settings = settings.clone();
                 self.timing = Timing::new(settings);
                 self.turn.string_bytes_max = settings.bulk_bytes_max;
+                self.follow_password(settings.password);
                 self.shard.keyspace.set_recency(recency(settings));
                 question.answer.extend_from_slice(b"+OK\r\n");
             }
@@ -226,6 +228,14 @@ impl Core {
                     self.adopt(socket, caller);
                 }
             }
+        }
+    }
+
+    /// Who came without a password stays in when there is one from now on.
+    fn follow_password(&mut self, password: Option<Secret>) {
+        self.turn.password = password;
+        for index in self.connections.indices() {
+            self.connections.at(index).session.caller.follow_password(password);
         }
     }
 

@@ -317,8 +317,9 @@ impl Core {
     fn refuse(&mut self, planned: &Planned) {
         let bytes = planned.source.bytes(&self.ring, &self.held, &self.feeding, &self.scratch);
         let args = Args::new(bytes, planned.spans(&self.spans), planned.source.blocks(&self.feeding));
-        let Err(refusal) = resolve(&args) else {
-            return;
+        let refusal = match resolve(&args) {
+            Ok(command) => Refusal::NotLoggedIn(command),
+            Err(refusal) => refusal,
         };
         let mut error = Vec::new();
         refusal.write_into(&args, &mut error);
@@ -326,7 +327,7 @@ impl Core {
             // As Redis: nothing more is said, not even what was to be.
             return self.shut(planned.connection);
         }
-        if let Refusal::WrongArity(command) = refusal
+        if let Refusal::WrongArity(command) | Refusal::NotLoggedIn(command) = refusal
             && is_exec(command)
         {
             let refused = std::mem::take(&mut error);

@@ -114,6 +114,7 @@ pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Resu
                 now_us: now_us(),
                 databases: databases as u8,
                 string_bytes_max: settings.bulk_bytes_max,
+                password: settings.password,
                 process: Process {
                     started_at_us: bridge.started_at_us,
                     shards: slots.shards,

@@ -1,5 +1,6 @@
 //! From received bytes to planned requests.
 
+use crate::commands::row::Flags;
 use crate::commands::{Command, resolve};
 use crate::data_plane::batch::{BATCH_REQUESTS, Planned, Source, Way};
 use crate::data_plane::connection::{Closing, Stall};
@@ -7,6 +8,7 @@ use crate::data_plane::core::Core;
 use crate::data_plane::inbox::Inbox;
 use crate::protocol::request::{self, Limits};
 use crate::protocol::{Args, Parse, Progress, ProtocolError};
+use crate::session::Standing;
 use crate::session::multi::{InMulti, in_multi};
 use crate::session::route::{Route, Routed, route};
 use crate::sys::ring::{Completion, Operation, Owned, Token};
@@ -231,8 +233,7 @@ impl Core {
         progress: &mut Progress,
         first_span: usize,
     ) -> (Stop, usize, usize) {
-        let bulk_bytes_max = self.settings.bulk_bytes_max.min(BULK_BYTES_MAX) as i64;
-        let limits = Limits { bulk_bytes_max, ..Limits::default() };
+        let mut limits = self.limits(index);
         let begins_at = if let Source::Inbox = source { self.feeding.begin } else { 0 };
         let (mut begin, mut first_span) = (begins_at, first_span);
         loop {
@@ -267,6 +268,8 @@ impl Core {
                 Plan::Together | Plan::Alone => {
                     self.run_batch();
                     self.forget_arguments(source);
+                    // It may have logged in or out.
+                    limits = self.limits(index);
                 }
                 Plan::Crowded | Plan::NotQuiet | Plan::Paused => {
                     self.let_wait(index, plan);
@@ -287,6 +290,15 @@ impl Core {
             if !self.connections.at(index).may_run() {
                 return (Stop::Halted, begin, first_span);
             }
+        }
+    }
+
+    /// What a client may announce now.
+    fn limits(&mut self, index: u32) -> Limits {
+        let bulk_bytes_max = self.settings.bulk_bytes_max.min(BULK_BYTES_MAX) as i64;
+        match self.connections.at(index).session.caller.must_log_in {
+            false => Limits::logged_in(bulk_bytes_max),
+            true => Limits::stranger(bulk_bytes_max),
         }
     }
 
@@ -320,7 +332,7 @@ impl Core {
     fn plan(&mut self, index: u32, source: Source, first_span: usize) -> Plan {
         let connection = self.connections.at(index);
         let (session, generation) = (&connection.session, connection.generation);
-        let (in_multi, may_dispatch) = (session.multi.is_some(), session.may_dispatch());
+        let (standing, may_dispatch) = (session.standing(), session.may_dispatch());
         // What is planned is about to be out.
         let is_quiet = session.is_quiet() && self.planned.is_empty();
         let bytes = source.bytes(&self.ring, &self.held, &self.feeding, &self.scratch);
@@ -331,7 +343,7 @@ impl Core {
         let is_paused =
             self.pauses.end().is_some() && self.pauses.stops(command, &self.connections.at(index).session);
         let (way, hash, slot) = match command {
-            Some(command) => self.way(command, &args, in_multi),
+            Some(command) => self.way(command, &args, standing),
             None => (Way::Refused, 0, 0),
         };
         let plan = match way {
@@ -341,7 +353,7 @@ impl Core {
             Way::Transaction if !is_quiet => Plan::NotQuiet,
             Way::Session if command.is_some_and(|command| command.alone) && !is_quiet => Plan::NotQuiet,
             // A refusal may be the end of what is queued.
-            Way::Refused if in_multi => Plan::Alone,
+            Way::Refused if standing != Standing::Free => Plan::Alone,
             Way::Local | Way::Remote(_) | Way::Refused | Way::Queued if is_plain => Plan::Together,
             _ => Plan::Alone,
         };
@@ -363,12 +375,15 @@ impl Core {
 
     /// Who runs a request, and hash and slot of its first key.
     #[inline]
-    fn way(&self, command: &'static Command, args: &Args, in_multi_now: bool) -> (Way, u64, u16) {
+    fn way(&self, command: &'static Command, args: &Args, standing: Standing) -> (Way, u64, u16) {
         let home = self.shard.index;
         let Routed { route, hash, slot } = route(command, args, &self.shard.slots, &self.hasher, home);
+        if standing != Standing::Free
+            && let Some(way) = detour(command, standing)
+        {
+            return (way, hash, slot);
+        }
         let way = match route {
-            _ if in_multi_now && in_multi(command) == InMulti::Queued => Way::Queued,
-            _ if in_multi_now && in_multi(command) == InMulti::Forbidden => Way::Forbidden,
             Route::Session => Way::Session,
             Route::One(owner) if owner == home => Way::Local,
             Route::One(owner) => Way::Remote(owner),
@@ -376,6 +391,18 @@ impl Core {
             Route::Transaction => Way::Transaction,
         };
         (way, hash, slot)
+    }
+}
+
+/// Where a request goes that its client may not have run now.
+#[cold]
+fn detour(command: &Command, standing: Standing) -> Option<Way> {
+    match (standing, in_multi(command)) {
+        (Standing::Stranger { .. }, _) if !command.flags.has(Flags::NO_AUTH) => Some(Way::Refused),
+        (Standing::Free | Standing::Stranger { is_queueing: false }, _) => None,
+        (_, InMulti::Queued) => Some(Way::Queued),
+        (_, InMulti::Forbidden) => Some(Way::Forbidden),
+        (_, InMulti::AtOnce) => None,
     }
 }
 

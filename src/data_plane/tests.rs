@@ -37,6 +37,7 @@ fn two_cores() -> (Arc<Bridge>, Vec<Core>) {
                 now_us: 0,
                 databases: 1,
                 string_bytes_max: 512 << 20,
+                password: None,
                 process: Process { started_at_us: 0, shards: 2, debug_access: DebugAccess::Nobody },
             },
         })

@@ -22,6 +22,10 @@ pub const LINE_BYTES_MAX: usize = 64 * 1024;
 /// The largest number of arguments that a request may announce.
 pub const ARGUMENTS_MAX: i64 = i32::MAX as i64;
 
+/// How many arguments a client may announce, and how long each may be, before it has logged in.
+const STRANGER_ARGUMENTS_MAX: i64 = 10;
+const STRANGER_BULK_BYTES_MAX: i64 = 16_384;
+
 /// Where an argument lies: in the bytes that were parsed, or in a block of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -93,16 +97,30 @@ impl<'a> Args<'a> {
     }
 }
 
-/// What a client may announce. `proto-max-bulk-len`; less before it has logged in.
+/// What a client may announce.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub arguments_max: i64,
     pub bulk_bytes_max: i64,
+    /// `proto-max-bulk-len`: what it may announce once it has logged in.
+    pub bulk_bytes_later: i64,
+}
+
+impl Limits {
+    pub fn logged_in(bulk_bytes_max: i64) -> Self {
+        Limits { arguments_max: ARGUMENTS_MAX, bulk_bytes_max, bulk_bytes_later: bulk_bytes_max }
+    }
+
+    /// For a client that has yet to log in, who could be anybody.
+    pub fn stranger(bulk_bytes_later: i64) -> Self {
+        let bulk_bytes_max = bulk_bytes_later.min(STRANGER_BULK_BYTES_MAX);
+        Limits { arguments_max: STRANGER_ARGUMENTS_MAX, bulk_bytes_max, bulk_bytes_later }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { arguments_max: ARGUMENTS_MAX, bulk_bytes_max: 512 * 1024 * 1024 }
+        Limits::logged_in(512 * 1024 * 1024)
     }
 }
 
@@ -258,11 +276,8 @@ fn arguments(bytes: &[u8], progress: &mut Progress, limits: &Limits, spans: &mut
                     progress.position = next;
                     progress.bulk_plus_one = count as usize + 1;
                 }
-                Header::Number(count, _) if (0..=Limits::default().bulk_bytes_max).contains(&count) => {
-                    return Parse::Error(match limits.arguments_max == ARGUMENTS_MAX {
-                        true => ProtocolError::InvalidBulk,
-                        false => ProtocolError::UnauthenticatedBulk,
-                    });
+                Header::Number(count, _) if (0..=limits.bulk_bytes_later).contains(&count) => {
+                    return Parse::Error(ProtocolError::UnauthenticatedBulk);
                 }
                 _ => return Parse::Error(ProtocolError::InvalidBulk),
             }

@@ -192,7 +192,7 @@ fn lines_have_a_bound() {
 #[test]
 fn clients_that_are_not_logged_in_may_announce_little() {
     let strict = |bytes: &[u8]| {
-        let limits = Limits { arguments_max: 10, bulk_bytes_max: 16_384 };
+        let limits = Limits::stranger(512 << 20);
         let mut receiver = Receiver { limits, ..Receiver::default() };
         receiver.receive(bytes);
         receiver.error

@@ -16,6 +16,18 @@ use crate::shard::parcel::Parcel;
 /// How many unused orders a core keeps.
 const SPARE_ORDERS_MAX: usize = 1024;
 
+/// Whether the requests of a client run as they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Free,
+    /// They wait for EXEC.
+    Queueing,
+    /// Nearly all are refused: it has yet to log in. It may be queueing all the same.
+    Stranger {
+        is_queueing: bool,
+    },
+}
+
 /// One client. Knows nothing of sockets.
 pub struct Session {
     pub caller: Caller,
@@ -34,6 +46,15 @@ pub struct Session {
 impl Session {
     pub fn new(caller: Caller) -> Self {
         Session { caller, order: None, multi: None, watching: None, in_transaction: false, returned: None }
+    }
+
+    #[inline]
+    pub fn standing(&self) -> Standing {
+        match (self.caller.must_log_in, self.multi.is_some()) {
+            (false, false) => Standing::Free,
+            (false, true) => Standing::Queueing,
+            (true, is_queueing) => Standing::Stranger { is_queueing },
+        }
     }
 
     /// Whether every request was answered, so that a reply may go out as soon as it is made.

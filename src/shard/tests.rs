@@ -37,6 +37,7 @@ fn turn() -> Turn {
         now_us: 1_700_000_000_000_000,
         databases: 16,
         string_bytes_max: 512 << 20,
+        password: None,
         process: Process { started_at_us: 0, shards: 1, debug_access: DebugAccess::Nobody },
     }
 }

@@ -8,6 +8,7 @@ pub mod memory;
 pub mod probe;
 pub mod quoted;
 pub mod ring;
+pub mod secret;
 pub mod socket;
 pub mod spsc;
 pub mod ticks;

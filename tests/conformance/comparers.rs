@@ -137,6 +137,7 @@ pub const COMPARERS: &[(&str, Comparer)] = &[
     ("CONFIG|HELP", Help),
     ("PING", Exact),
     ("ECHO", Exact),
+    ("AUTH", Exact),
     ("HELLO", Except(&["id"])),
     ("SELECT", Exact),
     ("QUIT", Exact),

@@ -11,6 +11,7 @@ mod expiry;
 mod fragments;
 mod information;
 mod limits;
+mod login;
 mod monitor;
 mod pause;
 mod pipelines;

@@ -154,7 +154,6 @@ fn unknown_flags_are_refused_with_their_name() {
 #[test]
 fn what_would_be_missed_is_refused_and_not_ignored() {
     check_refused(Launch::basalt().with("appendonly", "yes"), &["appendonly"]);
-    check_refused(Launch::basalt().with("requirepass", "secret"), &["requirepass"]);
     check_refused(Launch::basalt().with("cluster-enabled", "yes"), &["cluster-enabled"]);
     check_refused(Launch::basalt().with("save", "60 1000"), &["save"]);
     check_refused(Launch::basalt().with("daemonize", "yes"), &["daemonize"]);

@@ -80,7 +80,13 @@ impl World {
         let recorder = Recorder::default();
         let process =
             Process { started_at_us: START_US, shards: shape.shards, debug_access: DebugAccess::Nobody };
-        let turn = Turn { now_us: START_US, databases: DATABASES, string_bytes_max: 1 << 20, process };
+        let turn = Turn {
+            now_us: START_US,
+            databases: DATABASES,
+            string_bytes_max: 1 << 20,
+            password: None,
+            process,
+        };
         let cores = (0..shape.shards)
             .map(|index| {
                 let keyspace = Keyspace::new(DATABASES.into(), hasher.clone(), Recency::Lru);

@@ -14,6 +14,18 @@ pub const PING: Docs = Docs::new(
 pub const ECHO: Docs = Docs::new("connection", "1.0.0", "O(1)", "Answers with its argument.")
     .arguments(&[Argument::new("message", Kind::String)]);
 
+pub const AUTH: Docs = Docs::new(
+    "connection",
+    "1.0.0",
+    "O(N) where N is the number of passwords defined for the user",
+    "Logs the client in.",
+)
+.history(&[("6.0.0", "Added ACL style (username and password).")])
+.arguments(&[
+    Argument::new("username", Kind::String).since("6.0.0").optional(),
+    Argument::new("password", Kind::String),
+]);
+
 pub const HELLO: Docs = Docs::new(
     "connection",
     "6.0.0",

@@ -25,7 +25,13 @@ impl Executor {
         Executor {
             keyspace: Keyspace::new(16, Hasher::seeded(1), Recency::Lru),
             caller: Caller::new(7, Address::Unix, 0),
-            turn: Turn { now_us: 1_700_000_000_000_000, databases: 16, string_bytes_max: 512 << 20, process },
+            turn: Turn {
+                now_us: 1_700_000_000_000_000,
+                databases: 16,
+                string_bytes_max: 512 << 20,
+                password: None,
+                process,
+            },
             slots: SlotMap::even(1),
             shared_count: 0,
         }

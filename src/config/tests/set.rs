@@ -93,7 +93,6 @@ fn what_would_be_missed_is_refused_with_the_reason() {
         ("appendonly", "yes"),
         ("save", "900 1"),
         ("maxmemory", "1gb"),
-        ("requirepass", "secret"),
         ("tls-port", "6380"),
         ("min-replicas-to-write", "1"),
         ("notify-keyspace-events", "KEA"),
