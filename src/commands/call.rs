@@ -145,8 +145,21 @@ pub enum Next {
     Close,
     /// The reply is written; what the client has queued and what it watches is forgotten.
     Forget,
+    /// Replies are wanted or not from now on.
+    Mute(ReplyMode),
     /// The core gathers the reply, from other cores if need be.
     Ask(Ask),
+}
+
+/// Which replies a client wants: CLIENT REPLY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyMode {
+    On,
+    Off,
+    /// All but the next one.
+    Skip,
+    /// All, as after RESET.
+    Reset,
 }
 
 /// What a session cannot know by itself.
@@ -182,6 +195,13 @@ pub enum Ask {
     Discard,
     Watch(Vec<Box<[u8]>>),
     Unwatch,
+    /// Random hexadecimal digits, so many.
+    Password(usize),
+    /// Replies when a write has reached so many replicas, or after so many milliseconds; 0 is forever.
+    Replicas {
+        wanted: i64,
+        for_ms: u64,
+    },
     Debug(Debugging),
     /// The client is shown all requests from now on.
     Monitor,

@@ -1,6 +1,6 @@
 //! CLIENT and its subcommands.
 
-use crate::commands::call::{Ask, ClientFilter, KillStyle, Next, Pause, SessionCall};
+use crate::commands::call::{Ask, ClientFilter, KillStyle, Next, Pause, ReplyMode, SessionCall};
 use crate::commands::caller::Caller;
 use crate::commands::docs::client as docs;
 use crate::commands::error::CommandError;
@@ -18,6 +18,9 @@ pub const SUBCOMMANDS: &[Command] = &[
     plain("GETNAME", 2, name, &docs::CLIENT_GETNAME),
     plain("SETNAME", 3, rename, &docs::CLIENT_SETNAME),
     plain("SETINFO", 4, set_info, &docs::CLIENT_SETINFO),
+    plain("REPLY", 3, reply, &docs::CLIENT_REPLY),
+    plain("GETREDIR", 2, redirection, &docs::CLIENT_GETREDIR),
+    plain("TRACKINGINFO", 2, tracking_info, &docs::CLIENT_TRACKINGINFO),
     admin("PAUSE", -3, pause, &docs::CLIENT_PAUSE),
     admin("UNPAUSE", 2, unpause, &docs::CLIENT_UNPAUSE),
     admin("UNBLOCK", -3, unblock, &docs::CLIENT_UNBLOCK),
@@ -62,6 +65,33 @@ fn kill(call: &mut SessionCall) -> Result<Next, CommandError> {
         _ => (ClientFilter::of_kill(&call.args)?, KillStyle::ByFilter),
     };
     Ok(Next::Ask(Ask::ClientKill { filter, style }))
+}
+
+/// The command itself is answered only when it lets replies through.
+fn reply(call: &mut SessionCall) -> Result<Next, CommandError> {
+    let modes = [("ON", ReplyMode::On), ("OFF", ReplyMode::Off), ("SKIP", ReplyMode::Skip)];
+    let word = call.args.at(2);
+    let mode = modes.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
+    mode.map(|(_, mode)| Next::Mute(*mode)).ok_or(CommandError::Syntax)
+}
+
+/// What Redis answers while a client does not track its keys, which cannot be done yet.
+fn redirection(call: &mut SessionCall) -> Result<Next, CommandError> {
+    call.reply.integer(-1);
+    Ok(Next::Done)
+}
+
+fn tracking_info(call: &mut SessionCall) -> Result<Next, CommandError> {
+    let reply = &mut call.reply;
+    reply.map(3);
+    reply.bulk(b"flags");
+    reply.set(1);
+    reply.bulk(b"off");
+    reply.bulk(b"redirect");
+    reply.integer(-1);
+    reply.bulk(b"prefixes");
+    reply.array(0);
+    Ok(Next::Done)
 }
 
 fn pause(call: &mut SessionCall) -> Result<Next, CommandError> {
@@ -214,6 +244,15 @@ const HELP: help::Lines = &[
             "  Only the connections with these IDs.",
         ],
     ),
+    (
+        "GETREDIR",
+        &["Gives the ID of the connection that is told of changed keys in place of this one, or -1."],
+    ),
+    (
+        "REPLY (ON|OFF|SKIP)",
+        &["Says whether this connection wants replies: all, none, or none to the next request."],
+    ),
+    ("TRACKINGINFO", &["Tells which changes of keys this connection is told of."]),
     ("SETNAME <name>", &["Gives this connection a name."]),
     ("SETINFO (LIB-NAME <name>|LIB-VER <version>)", &["Says which client library uses this connection."]),
     (

@@ -8,7 +8,7 @@ use crate::commands::error::CommandError;
 use crate::commands::help;
 use crate::commands::resolve::{Refusal, resolve};
 use crate::commands::row::{Categories, Command, Docs, Flags, Keys, session};
-use crate::commands::table::{COMMANDS as TABLE, find_full};
+use crate::commands::table::{COMMANDS as TABLE, all_rows, find_full};
 use crate::protocol::Args;
 use crate::sys::glob::{Case, glob_match};
 
@@ -80,7 +80,7 @@ fn document_named(call: &mut SessionCall) -> Result<Next, CommandError> {
 
 fn list(call: &mut SessionCall) -> Result<Next, CommandError> {
     let rows: Vec<&Command> = match call.args.len() {
-        2 => rows().collect(),
+        2 => all_rows().collect(),
         5 if call.args.at(2).eq_ignore_ascii_case(b"FILTERBY") => {
             filtered(call.args.at(3), call.args.at(4)).ok_or(CommandError::Syntax)?
         }
@@ -90,11 +90,6 @@ fn list(call: &mut SessionCall) -> Result<Next, CommandError> {
     Ok(Next::Done)
 }
 
-/// All rows, subcommands included.
-fn rows() -> impl Iterator<Item = &'static Command> {
-    TABLE.iter().flat_map(|row| [row].into_iter().chain(row.subcommands))
-}
-
 /// The rows that a filter of COMMAND LIST lets through; `None` when there is no such filter.
 fn filtered(filter: &[u8], value: &[u8]) -> Option<Vec<&'static Command>> {
     Some(match filter {
@@ -102,11 +97,11 @@ fn filtered(filter: &[u8], value: &[u8]) -> Option<Vec<&'static Command>> {
         _ if filter.eq_ignore_ascii_case(b"MODULE") => Vec::new(),
         _ if filter.eq_ignore_ascii_case(b"ACLCAT") => {
             let named = |name: &str| name.as_bytes().eq_ignore_ascii_case(value);
-            rows().filter(|row| row.all_categories().names().any(named)).collect()
+            all_rows().filter(|row| row.all_categories().names().any(named)).collect()
         }
         _ if filter.eq_ignore_ascii_case(b"PATTERN") => {
             let matches = |row: &&Command| glob_match(value, &row.full_name(), Case::Insensitive);
-            rows().filter(matches).collect()
+            all_rows().filter(matches).collect()
         }
         _ => return None,
     })

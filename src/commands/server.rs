@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::commands::call::{Ask, Call, Next, SessionCall, Shutdown};
 use crate::commands::docs::server as docs;
 use crate::commands::error::CommandError;
+use crate::commands::lolwut::lolwut;
 use crate::commands::row::{Categories, Command, Docs, Flags, Keys, Merge, container, read, session, write};
 use crate::commands::{help, numbers};
 use crate::protocol::Args;
@@ -33,6 +34,11 @@ pub const COMMANDS: &[Command] = &[
     session("INFO", -1, info, &docs::INFO).flags(ANY_TIME).categories(Categories::DANGEROUS),
     session("SHUTDOWN", -1, shutdown, &docs::SHUTDOWN)
         .flags(OPERATOR.and(Flags::NO_MULTI).and(Flags::ALLOW_BUSY)),
+    session("TIME", 1, time, &docs::TIME).flags(ANY_TIME.and(Flags::FAST)),
+    session("LASTSAVE", 1, last_save, &docs::LASTSAVE)
+        .flags(ANY_TIME.and(Flags::FAST))
+        .categories(Categories::ADMIN.and(Categories::DANGEROUS)),
+    session("LOLWUT", -1, lolwut, &docs::LOLWUT).flags(Flags::READONLY.and(Flags::FAST)),
     container("CONFIG", -2, CONFIG, &docs::CONFIG),
 ];
 
@@ -118,6 +124,20 @@ fn shutdown(call: &mut SessionCall) -> Result<Next, CommandError> {
         true => Err(CommandError::Syntax),
         false => Ok(Next::Ask(Ask::Shutdown(request))),
     }
+}
+
+fn time(call: &mut SessionCall) -> Result<Next, CommandError> {
+    let now_us = call.turn.now_us;
+    call.reply.array(2);
+    call.reply.bulk((now_us / 1_000_000).to_string().as_bytes());
+    call.reply.bulk((now_us % 1_000_000).to_string().as_bytes());
+    Ok(Next::Done)
+}
+
+/// Nothing is saved yet: as a server of Redis that has not saved, the time at which it was started.
+fn last_save(call: &mut SessionCall) -> Result<Next, CommandError> {
+    call.reply.integer((call.turn.process.started_at_us / 1_000_000) as i64);
+    Ok(Next::Done)
 }
 
 fn config_get(call: &mut SessionCall) -> Result<Next, CommandError> {

@@ -2,8 +2,8 @@
 
 use crate::commands::row::{Command, SUBCOMMAND};
 use crate::commands::{
-    bitfield, bitmap, connection, counter, debug, expire, generic, introspection, latency, lcs, memory,
-    object, rename, server, slow_log, string, string_part, transaction, walk,
+    acl, bitfield, bitmap, connection, counter, debug, expire, generic, introspection, latency, lcs, memory,
+    object, rename, replication, server, slow_log, string, string_part, transaction, walk,
 };
 
 const FAMILIES: &[&[Command]] = &[
@@ -26,6 +26,8 @@ const FAMILIES: &[&[Command]] = &[
     introspection::COMMANDS,
     slow_log::COMMANDS,
     latency::COMMANDS,
+    acl::COMMANDS,
+    replication::COMMANDS,
 ];
 
 const COUNT: usize = {
@@ -106,6 +108,11 @@ pub fn numbered() -> impl Iterator<Item = (usize, &'static Command)> {
         let subcommands = row.subcommands.iter().enumerate();
         std::iter::once((number, row)).chain(subcommands.map(move |(at, sub)| (first + at, sub)))
     })
+}
+
+/// All rows, subcommands included.
+pub fn all_rows() -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter().flat_map(|row| [row].into_iter().chain(row.subcommands))
 }
 
 /// The row that has this name among the subcommands of `container`, in any case.

@@ -16,6 +16,7 @@ use crate::data_plane::mesh::{Question, Subject};
 use crate::data_plane::timing::Timing;
 use crate::protocol::Reply;
 use crate::session::gather::{Finish, Gather};
+use crate::sys::host::random_digits;
 use crate::sys::memory::{allocator_report, purge_allocator};
 use crate::sys::secret::Secret;
 
@@ -52,6 +53,10 @@ impl Core {
                 self.unwatch(index);
                 self.answer_with(index, |reply| reply.ok());
             }
+            Ask::Password(digits) => {
+                self.answer_with(index, |reply| reply.bulk(random_digits(digits).as_bytes()))
+            }
+            Ask::Replicas { wanted, for_ms } => self.wait_for_replicas(index, wanted, for_ms),
             Ask::Debug(debugging) => self.answer_debug(index, debugging),
             Ask::Monitor => self.begin_monitor(index),
             Ask::SlowLog(query) => self.answer_slow_log(index, query),

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::commands::call::ReplyMode;
 use crate::commands::transaction::{is_exec, write_refused_exec};
 use crate::commands::{Caller, Command, Next, Refusal, Run, SessionCall, Turn, resolve};
 use crate::data_plane::connection::{Closing, Connection, Stall, TurnReply};
@@ -12,7 +13,7 @@ use crate::keyspace::Key;
 use crate::protocol::reply::Mark;
 use crate::protocol::{Args, Out, Reply, Span};
 use crate::session::gather::{Finish, Gather};
-use crate::session::order::Order;
+use crate::session::order::{Mute, Order};
 use crate::session::transaction::stage::merge_of;
 use crate::shard::{Lane, Request};
 use crate::sys::buffers::Received;
@@ -270,6 +271,9 @@ impl Core {
     }
 
     fn settle_session(&mut self, index: u32, reply: &Out, next: Next) {
+        if matches!(next, Next::Forget) {
+            self.mute(index, ReplyMode::Reset);
+        }
         if !reply.is_empty() {
             self.reply(index, |out| out.append_range(reply, Default::default(), reply.mark()));
         }
@@ -281,8 +285,29 @@ impl Core {
                 self.connections.at(index).session.multi = None;
                 self.unwatch(index);
             }
+            Next::Mute(ReplyMode::On) => {
+                self.mute(index, ReplyMode::On);
+                self.reply(index, |out| out.bytes.extend_from_slice(b"+OK\r\n"));
+            }
+            Next::Mute(mode) => {
+                // Within EXEC every command has a place among the replies.
+                self.reply(index, |_| ());
+                self.mute(index, mode);
+            }
             Next::Ask(ask) => self.answer(index, ask),
         }
+    }
+
+    fn mute(&mut self, index: u32, mode: ReplyMode) {
+        let session = &mut self.connections.at(index).session;
+        let wish = match mode {
+            // RESET that is to be skipped is.
+            ReplyMode::Reset if session.is_skipping() => return,
+            ReplyMode::On | ReplyMode::Reset => Mute::No,
+            ReplyMode::Off => Mute::All,
+            ReplyMode::Skip => Mute::Next,
+        };
+        session.mute(wish, &mut self.spare_orders);
     }
 
     /// The same request for every shard, each at its own moment.
@@ -478,7 +503,11 @@ pub(super) fn write_reply(
     write: impl FnOnce(&mut Out),
 ) {
     if !connection.session.is_settled() {
-        return connection.session.order_mut(spare_orders).hold(write);
+        let was_dropped = connection.session.order_mut(spare_orders).hold(write);
+        if was_dropped && !connection.session.in_transaction {
+            connection.session.settle(spare_orders);
+        }
+        return;
     }
     let start = out.bytes.len();
     write(out);

@@ -27,6 +27,10 @@ impl Core {
     pub(super) fn end_input(&mut self, index: u32) {
         let connection = self.connections.at(index);
         connection.input_ended = true;
+        if self.stop_waiting_for_replicas(index) {
+            // The reply could come long after nobody is there to read it.
+            return self.shut(index);
+        }
         self.close_if_ended(index);
     }
 
@@ -46,6 +50,8 @@ impl Core {
         if connection.closing != Closing::Shut {
             connection.closing = Closing::Shut;
             connection.inbox = None;
+            self.stop_waiting_for_replicas(index);
+            let connection = self.connections.at(index);
             socket::shut_down(connection.socket.as_fd());
             self.bridge.dismiss_client();
             self.unwatch(index);

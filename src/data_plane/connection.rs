@@ -80,7 +80,7 @@ impl Connection {
     pub fn has_replies(&self) -> bool {
         self.turn_reply != TurnReply::None
             || self.outbox.is_some()
-            || !self.session.is_settled()
+            || self.session.has_replies()
             || self.session.in_transaction
     }
 

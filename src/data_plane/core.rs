@@ -25,6 +25,7 @@ use crate::data_plane::housekeeping::Housekeeping;
 use crate::data_plane::inbox::Inbox;
 use crate::data_plane::mesh::Mesh;
 use crate::data_plane::pause::Pauses;
+use crate::data_plane::replicas::ReplicaWait;
 use crate::data_plane::timing::Timing;
 use crate::data_plane::transactions::Errand;
 use crate::keyspace::Hasher;
@@ -84,6 +85,7 @@ pub struct Core {
     pub timing: Timing,
     /// Connections, by generation and index, that are shown all requests.
     pub monitors: Vec<(u32, u32)>,
+    pub replica_waits: Vec<ReplicaWait>,
     /// When to look at idle clients and soft limits again.
     pub next_tick: Option<Instant>,
     pub next_adopter: u16,
@@ -154,6 +156,7 @@ impl Core {
             pauses: Pauses::default(),
             timing,
             monitors: Vec::new(),
+            replica_waits: Vec::new(),
             next_tick: None,
             next_adopter: 0,
             housekeeping: Housekeeping::default(),
@@ -214,6 +217,7 @@ impl Core {
         self.end_pause();
         self.resume();
         self.answer_pauses();
+        self.answer_replica_waits();
         self.keep_house();
         self.tick();
     }
@@ -258,6 +262,7 @@ impl Core {
             .chain(accepting)
             .chain(self.housekeeping.next_expiry)
             .chain(self.pauses.end())
+            .chain(self.next_replica_wait())
             .min()
     }
 

@@ -19,6 +19,7 @@ mod outbox;
 mod pause;
 mod receive;
 mod remote;
+mod replicas;
 mod send;
 mod slow_log;
 mod spikes;

@@ -10,6 +10,7 @@ use crate::protocol::request::{self, Limits};
 use crate::protocol::{Args, Parse, Progress, ProtocolError};
 use crate::session::Standing;
 use crate::session::multi::{InMulti, in_multi};
+use crate::session::order::Mute;
 use crate::session::route::{Route, Routed, route};
 use crate::sys::ring::{Completion, Operation, Owned, Token};
 
@@ -249,6 +250,7 @@ impl Core {
                 Parse::Decoded => Source::Scratch,
                 Parse::Nothing => {
                     begin = progress.position;
+                    self.forget_skip(index);
                     continue;
                 }
                 Parse::Incomplete => return (Stop::Incomplete, begin, first_span),
@@ -289,6 +291,18 @@ impl Core {
             first_span = self.spans.len();
             if !self.connections.at(index).may_run() {
                 return (Stop::Halted, begin, first_span);
+            }
+        }
+    }
+
+    /// An empty request is the one whose reply CLIENT REPLY SKIP drops, as in Redis.
+    #[cold]
+    fn forget_skip(&mut self, index: u32) {
+        if self.connections.at(index).session.is_skipping() {
+            // One that came before may have used it up.
+            self.run_batch();
+            if self.connections.at(index).session.is_skipping() {
+                self.connections.at(index).session.mute(Mute::No, &mut self.spare_orders);
             }
         }
     }

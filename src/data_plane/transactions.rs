@@ -173,6 +173,8 @@ impl Core {
         }
         self.connections.at(index).session.in_transaction = false;
         self.settle(index);
+        // What CLIENT REPLY ON lets through behind what it muted was held.
+        self.give_out(index);
     }
 
     /// Reads the clock behind a queued request, and logs it if it was slow.
@@ -449,7 +451,7 @@ impl Client for CoreClient<'_> {
             }
             Place::Wait => drop(order.wait()),
             Place::Gather(gather) => drop(order.gather(gather)),
-            Place::Reply(reply) => order.hold(|out| out.bytes.extend_from_slice(&reply)),
+            Place::Reply(reply) => drop(order.hold(|out| out.bytes.extend_from_slice(&reply))),
         }
         if let Some((place, reply)) = error {
             self.note_failure(if has_place { 0 } else { place }, &reply);

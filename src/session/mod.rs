@@ -10,7 +10,7 @@ pub mod transaction;
 
 use crate::commands::Caller;
 use crate::session::multi::Multi;
-use crate::session::order::Order;
+use crate::session::order::{Mute, Order};
 use crate::shard::parcel::Parcel;
 
 /// How many unused orders a core keeps.
@@ -84,9 +84,40 @@ impl Session {
         self.order.as_deref_mut()
     }
 
+    /// Whether replies are out, or held behind some that are.
+    pub fn has_replies(&self) -> bool {
+        self.order.as_ref().is_some_and(|order| !order.is_empty())
+    }
+
+    /// Says which replies the client wants from now on. The reply to that request, if any, comes behind.
+    pub fn mute(&mut self, wish: Mute, spare: &mut Vec<Box<Order>>) {
+        let now = self.order.as_ref().map_or(Mute::No, |order| order.mute());
+        let mute = match (wish, now) {
+            (Mute::Next, Mute::All) => Mute::All,
+            (Mute::Next, _) if self.in_transaction => Mute::BehindTransaction,
+            (wish, _) => wish,
+        };
+        if mute != now {
+            self.order_mut(spare).set_mute(mute);
+        }
+        if !self.in_transaction {
+            self.settle(spare);
+        }
+    }
+
+    /// The next reply was to be dropped.
+    pub fn is_skipping(&self) -> bool {
+        self.order.as_ref().is_some_and(|order| order.mute() == Mute::Next)
+    }
+
     /// Puts an order in which nothing is left into `spare`.
     pub fn settle(&mut self, spare: &mut Vec<Box<Order>>) {
-        if self.order.as_ref().is_some_and(|order| order.is_empty()) {
+        if let Some(order) = &mut self.order
+            && order.mute() == Mute::BehindTransaction
+        {
+            order.set_mute(Mute::Next);
+        }
+        if self.order.as_ref().is_some_and(|order| order.is_over()) {
             let order = self.order.take();
             if spare.len() < SPARE_ORDERS_MAX {
                 spare.extend(order);

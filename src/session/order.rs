@@ -14,10 +14,25 @@ pub const PLACES_MAX: usize = 1024;
 /// How many bytes of replies may be held for one client before its next requests wait.
 pub const HELD_BYTES_MAX: usize = 1 << 20;
 
+/// Which replies a client wants: CLIENT REPLY.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mute {
+    #[default]
+    No,
+    /// None.
+    All,
+    /// Not the next one.
+    Next,
+    /// Not the one behind the transaction in which it said so.
+    BehindTransaction,
+}
+
 #[derive(Debug)]
 enum Place {
     Waiting,
     Gathering(Box<Gather>),
+    /// Waiting, or gathering, a reply that nobody wants.
+    Muted(Option<Box<Gather>>),
     /// A range of `held`.
     Held {
         start: Mark,
@@ -35,12 +50,38 @@ pub struct Order {
     out_count: usize,
     /// A slot has moved since they were sent: nothing more is dispatched until all are back.
     pub is_outdated: bool,
+    mute: Mute,
     held: Out,
 }
 
 impl Order {
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// Whether there is nothing to remember: the next reply may go straight out.
+    pub fn is_over(&self) -> bool {
+        self.places.is_empty() && self.mute == Mute::No
+    }
+
+    pub fn mute(&self) -> Mute {
+        self.mute
+    }
+
+    pub fn set_mute(&mut self, mute: Mute) {
+        self.mute = mute;
+    }
+
+    /// Whether the reply that is due next is unwanted.
+    fn drops_next(&mut self) -> bool {
+        match self.mute {
+            Mute::All => true,
+            Mute::Next => {
+                self.mute = Mute::No;
+                true
+            }
+            Mute::No | Mute::BehindTransaction => false,
+        }
     }
 
     pub fn has_room(&self) -> bool {
@@ -86,21 +127,38 @@ impl Order {
     /// Lets several shards make a reply for which one was to.
     pub fn gather_at(&mut self, sequence: u32, gather: Gather) {
         let index = sequence.wrapping_sub(self.first) as usize;
-        assert!(matches!(self.places[index], Place::Waiting), "only a reply that is out is made otherwise");
-        self.places[index] = Place::Gathering(Box::new(gather));
+        self.places[index] = match &self.places[index] {
+            Place::Waiting => Place::Gathering(Box::new(gather)),
+            Place::Muted(None) => Place::Muted(Some(Box::new(gather))),
+            _ => unreachable!("only a reply that is out is made otherwise"),
+        };
     }
 
     fn reserve(&mut self, place: Place) -> u32 {
+        let place = match (self.drops_next(), place) {
+            (true, Place::Gathering(gather)) => Place::Muted(Some(gather)),
+            (true, _) => Place::Muted(None),
+            (false, place) => place,
+        };
         self.places.push_back(place);
         self.out_count += 1;
         self.first.wrapping_add(self.places.len() as u32 - 1)
     }
 
-    /// Holds the reply that `write` appends, behind all that are out.
-    pub fn hold(&mut self, write: impl FnOnce(&mut Out)) {
+    /// Holds the reply that `write` appends, behind all that are out; tells whether it was dropped instead.
+    pub fn hold(&mut self, write: impl FnOnce(&mut Out)) -> bool {
         let start = self.held.mark();
         write(&mut self.held);
+        if self.drops_next() {
+            self.held.truncate(start);
+            if self.places.is_empty() {
+                // Nothing would ever give it out.
+                self.first = self.first.wrapping_add(1);
+                return true;
+            }
+        }
         self.places.push_back(Place::Held { start, end: self.held.mark() });
+        false
     }
 
     /// Takes the reply `from..to` of `replies`, made by `shard`, for the place `sequence`, and appends to `out` what is due.
@@ -137,6 +195,13 @@ impl Order {
             Place::Gathering(gather) => {
                 if gather.take(shard, replies, from, to) {
                     self.finish(index);
+                }
+            }
+            Place::Muted(gather) => {
+                if gather.as_mut().is_none_or(|gather| gather.take(shard, replies, from, to)) {
+                    let nothing = self.held.mark();
+                    self.places[index] = Place::Held { start: nothing, end: nothing };
+                    self.out_count -= 1;
                 }
             }
             Place::Held { .. } => unreachable!("a place is completed once"),

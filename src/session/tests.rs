@@ -43,7 +43,7 @@ proptest! {
             reply_of(request, &mut expected);
             match is_remote || order.is_empty() {
                 true => outstanding.push((order.wait(), request)),
-                false => order.hold(|out| reply_of(request, out)),
+                false => drop(order.hold(|out| reply_of(request, out))),
             }
         }
         let mut seed = shuffle;

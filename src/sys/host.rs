@@ -13,8 +13,17 @@ pub fn executable() -> String {
 
 /// 40 hexadecimal digits by chance, which name one run of a server or one set of data.
 pub fn random_id() -> String {
-    let digits: String = random_seeds().iter().map(|seed| format!("{seed:016x}")).collect();
-    digits[..40].to_owned()
+    random_digits(40)
+}
+
+/// So many hexadecimal digits by chance.
+pub fn random_digits(count: usize) -> String {
+    let mut digits = String::new();
+    while digits.len() < count {
+        digits.extend(random_seeds().iter().map(|seed| format!("{seed:016x}")));
+    }
+    digits.truncate(count);
+    digits
 }
 
 /// Random numbers of the kernel, `getrandom(2)`.

@@ -17,6 +17,8 @@ mod pause;
 mod pipelines;
 mod programs;
 mod protocol;
+mod replicas;
+mod silence;
 mod slow_log;
 mod startup;
 mod statistics;

@@ -91,6 +91,7 @@ impl Core {
                 self.connections.at(index).session.multi = None;
                 self.unwatch(index);
             }
+            Next::Mute(_) => unreachable!("no script asks for silence"),
             Next::Ask(Ask::Multi) => self.multi(index),
             Next::Ask(Ask::Exec) => self.exec(index, operation),
             Next::Ask(Ask::Discard) => self.discard(index),
@@ -260,7 +261,7 @@ pub fn write_reply(
 ) {
     match connection.session.is_settled() {
         true => write(&mut connection.out),
-        false => connection.session.order_mut(spare_orders).hold(write),
+        false => drop(connection.session.order_mut(spare_orders).hold(write)),
     }
 }
 

@@ -415,7 +415,7 @@ impl Client for CoreClient<'_> {
             }
             Place::Wait => drop(order.wait()),
             Place::Gather(gather) => drop(order.gather(gather)),
-            Place::Reply(reply) => order.hold(|out| out.bytes.extend_from_slice(&reply)),
+            Place::Reply(reply) => drop(order.hold(|out| out.bytes.extend_from_slice(&reply))),
         }
     }
 

@@ -46,6 +46,28 @@ pub const CLIENT_LIST: Docs = Docs::new(
         .optional(),
 ]);
 
+pub const CLIENT_REPLY: Docs =
+    Docs::new("connection", "3.2.0", "O(1)", "Says which replies this connection wants.").arguments(&[
+        Argument::new(
+            "on_off_skip",
+            Kind::OneOf(&[
+                Argument::word("on", "ON"),
+                Argument::word("off", "OFF"),
+                Argument::word("skip", "SKIP"),
+            ]),
+        ),
+    ]);
+
+pub const CLIENT_GETREDIR: Docs = Docs::new(
+    "connection",
+    "6.0.0",
+    "O(1)",
+    "Gives the number of the connection that is told of changed keys in place of this one.",
+);
+
+pub const CLIENT_TRACKINGINFO: Docs =
+    Docs::new("connection", "6.2.0", "O(1)", "Tells which changes of keys this connection is told of.");
+
 pub const CLIENT_KILL: Docs = Docs::new(
     "connection",
     "2.4.0",

@@ -1,5 +1,6 @@
 //! What COMMAND DOCS tells: grammar, history, cost and one sentence for each row, a file for each family.
 
+pub mod acl;
 pub mod bitmap;
 pub mod client;
 pub mod connection;
@@ -7,6 +8,7 @@ pub mod diagnosis;
 pub mod expire;
 pub mod generic;
 pub mod introspection;
+pub mod replication;
 pub mod server;
 pub mod string;
 pub mod transaction;

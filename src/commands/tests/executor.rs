@@ -102,6 +102,7 @@ impl Executor {
         match result {
             Ok(Next::Done | Next::Forget) => {}
             Ok(Next::Close) => out.bytes.extend_from_slice(b"closed"),
+            Ok(Next::Mute(mode)) => out.bytes.extend_from_slice(format!("mute {mode:?}").as_bytes()),
             Ok(Next::Ask(ask)) => out.bytes.extend_from_slice(format!("ask {ask:?}").as_bytes()),
             Err(error) => {
                 out.truncate(mark);

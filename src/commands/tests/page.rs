@@ -24,6 +24,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("transactions", "Transactions"),
     ("connection", "Connections"),
     ("server", "Server"),
+    ("cluster", "Cluster"),
 ];
 
 fn page() -> String {
