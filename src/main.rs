@@ -1,16 +1,19 @@
 //! Reads the configuration, starts control thread and cores, waits, and exits.
 
 use std::fs::{File, OpenOptions};
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use basalt::bridge::report::report;
 use basalt::bridge::{Bridge, Identity};
 use basalt::commands::table::row_count;
 use basalt::config::{Config, LogFormat, LogLevel, Settings, Start};
 use basalt::control_plane::ControlPlane;
 use basalt::data_plane::launch::{launch, placement};
+use basalt::sys::crash;
 use basalt::sys::host::random_id;
 use basalt::sys::memory::ALLOCATOR_SETTINGS;
 use basalt::sys::probe::{check_host, raise_descriptor_limit};
@@ -68,6 +71,8 @@ fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::
     let settings = &config.settings();
     let wakers = cpus.iter().map(|_| Waker::new()).collect::<Result<Vec<_>, _>>()?;
     let bridge = Arc::new(Bridge::new(config, wakers, row_count(), identity()));
+    let described = bridge.clone();
+    crash::describe_state_by(move || report(&described));
     // Before anybody is answered, so that whoever is finds it.
     if let Some(path) = &settings.pidfile {
         std::fs::write(path, format!("{}\n", std::process::id()))
@@ -77,6 +82,7 @@ fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::
     tracing::info!(port = settings.port, shards = cpus.len(), "Ready to accept connections");
     control_plane.run(&bridge);
     tracing::info!("User requested shutdown...");
+    crash::end_at_next_signal();
     bridge.stop();
     cores.join()?;
     remove(settings.unixsocket.as_deref());
@@ -122,12 +128,18 @@ fn start_log(settings: &Settings) -> std::io::Result<()> {
         LogLevel::Warning => Level::WARN,
     };
     let writer = match &settings.logfile {
-        None => BoxMakeWriter::new(std::io::stdout),
+        None => {
+            crash::report_faults(std::io::stdout().as_raw_fd());
+            BoxMakeWriter::new(std::io::stdout)
+        }
         Some(path) => {
             let file: File = OpenOptions::new().create(true).append(true).open(path)?;
+            // Open as long as the process lives.
+            crash::report_faults(file.try_clone()?.into_raw_fd());
             BoxMakeWriter::new(Mutex::new(file))
         }
     };
+    crash::set_enabled(settings.crash_log);
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(writer)

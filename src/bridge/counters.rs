@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::sys::published::PublishedName;
+
 /// One number that one core writes and others read.
 #[derive(Default)]
 pub struct Counter(AtomicU64);
@@ -46,6 +48,8 @@ pub struct Counters {
     /// Requests that went to another core, and the messages that carried them.
     pub remote_requests: Counter,
     pub remote_messages: Counter,
+    /// The command that was run last, for reports.
+    pub last_command: PublishedName,
     pub keys: [Counter; 16],
     pub keys_with_deadline: [Counter; 16],
     /// Memory of the tables, without entries.

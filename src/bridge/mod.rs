@@ -3,6 +3,7 @@
 pub mod command_stats;
 pub mod counters;
 pub mod latencies;
+pub mod report;
 pub mod slow_log;
 pub mod spikes;
 

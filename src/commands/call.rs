@@ -252,8 +252,18 @@ pub enum Debugging {
     },
     /// Whether expired keys are removed although nobody looks at them.
     ActiveExpiry(bool),
+    /// The process ends by a fault, a bug or a broken promise.
+    Fault(Fault),
     /// All cores stop for so long.
     Sleep(Duration),
+}
+
+/// How DEBUG ends the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Segment,
+    Panic,
+    Assertion,
 }
 
 /// Which clients are meant; all conditions given must hold.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cluster::SLOT_COUNT;
-use crate::commands::call::{Ask, DebugAccess, Debugging, Next, SessionCall};
+use crate::commands::call::{Ask, DebugAccess, Debugging, Fault, Next, SessionCall};
 use crate::commands::caller::Address;
 use crate::commands::docs::server as docs;
 use crate::commands::error::CommandError;
@@ -27,13 +27,17 @@ pub const COMMANDS: &[Command] = &[session("DEBUG", -2, debug, &docs::DEBUG).fla
 type Subcommand = (&'static str, usize, fn(&mut SessionCall) -> Result<Next, CommandError>);
 
 const SUBCOMMANDS: &[Subcommand] = &[
+    ("ASSERT", 2, |_| Ok(ask(Debugging::Fault(Fault::Assertion)))),
     ("CHANGE-REPL-ID", 2, |_| Ok(ask(Debugging::ChangeReplicationId))),
     ("ERROR", 3, error),
     ("HELP", 2, help),
     ("MOVE-SLOT", 4, move_slot),
     ("LOG", 3, |call| Ok(ask(Debugging::Log(argument(call))))),
     ("OBJECT", 3, |call| Ok(ask(Debugging::Object { database: call.caller.database, key: argument(call) }))),
+    ("PANIC", 2, |_| Ok(ask(Debugging::Fault(Fault::Panic)))),
     ("PROTOCOL", 3, protocol),
+    ("QUICKLIST-PACKED-THRESHOLD", 3, packed_threshold),
+    ("SEGFAULT", 2, |_| Ok(ask(Debugging::Fault(Fault::Segment)))),
     ("SET-ACTIVE-EXPIRE", 3, |call| Ok(ask(Debugging::ActiveExpiry(is_nonzero(call.args.at(2)))))),
     ("SLEEP", 3, |call| Ok(ask(Debugging::Sleep(seconds(call.args.at(2)))))),
 ];
@@ -111,6 +115,37 @@ fn seconds(word: &[u8]) -> Duration {
 fn error(call: &mut SessionCall) -> Result<Next, CommandError> {
     call.reply.error(call.args.at(2));
     Ok(Next::Done)
+}
+
+/// There are no quicklists: what is a number of bytes that Redis would take is taken.
+fn packed_threshold(call: &mut SessionCall) -> Result<Next, CommandError> {
+    const BYTES_MAX: u64 = 1 << 32;
+    match memory_bytes(call.args.at(2)) {
+        Some(bytes) if bytes < BYTES_MAX => {
+            call.reply.ok();
+            Ok(Next::Done)
+        }
+        _ => {
+            Err(CommandError::Text("ERR argument must be a memory value bigger than 1 and smaller than 4gb"))
+        }
+    }
+}
+
+/// A number of bytes with a unit behind it, or none.
+fn memory_bytes(word: &[u8]) -> Option<u64> {
+    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number: u64 = std::str::from_utf8(&word[..digits]).ok()?.parse().ok()?;
+    let unit = match &word[digits..].to_ascii_lowercase()[..] {
+        b"" | b"b" => 1,
+        b"k" => 1000,
+        b"kb" => 1 << 10,
+        b"m" => 1_000_000,
+        b"mb" => 1 << 20,
+        b"g" => 1_000_000_000,
+        b"gb" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit)
 }
 
 /// Replies with an example of a type of the protocol.
@@ -212,11 +247,13 @@ fn help(call: &mut SessionCall) -> Result<Next, CommandError> {
 }
 
 const HELP: help::Lines = &[
+    ("ASSERT", &["Ends the server by a broken assertion."]),
     ("CHANGE-REPL-ID", &["Gives the server another replication ID."]),
     ("ERROR <string>", &["Answers with <string> as an error."]),
     ("LOG <message>", &["Writes <message> to the log."]),
     ("MOVE-SLOT <slot> <shard>", &["Gives the keys of <slot> to <shard> while both go on serving."]),
     ("OBJECT <key>", &["Tells how <key> is stored."]),
+    ("PANIC", &["Ends the server by a panic."]),
     (
         "PROTOCOL <type>",
         &[
@@ -224,6 +261,8 @@ const HELP: help::Lines = &[
             "attrib, push, verbatim, true, false.",
         ],
     ),
+    ("QUICKLIST-PACKED-THRESHOLD <size>", &["Accepted, without effect."]),
+    ("SEGFAULT", &["Ends the server by an access to memory that is not there."]),
     ("SET-ACTIVE-EXPIRE <0|1>", &["With 0, keys that have expired are removed only when somebody looks."]),
     ("SLEEP <seconds>", &["Stops all cores for so long; decimals are allowed."]),
 ];

@@ -54,6 +54,8 @@ pub struct Settings {
     pub tracks_latency: bool,
     /// From 0 to 100.
     pub latency_percentiles: Vec<f64>,
+    /// Whether a fault is reported to the log.
+    pub crash_log: bool,
 }
 
 /// Who may send a command that needs permission.
@@ -140,6 +142,7 @@ impl Config {
             spike_ms: self.integer("latency-monitor-threshold"),
             tracks_latency: *self.value("latency-tracking") == Value::Bool(true),
             latency_percentiles: self.fractions("latency-tracking-info-percentiles"),
+            crash_log: *self.value("crash-log-enabled") == Value::Bool(true),
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::bridge::Bridge;
+use crate::bridge::report::report;
 
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -16,6 +17,8 @@ pub struct ControlPlane {
     runtime: Runtime,
     terminate: Signal,
     interrupt: Signal,
+    /// `kill -USR1`: what the server is doing goes to the log.
+    report: Signal,
     /// As Redis: the end of a terminal session is not the end of the server.
     _hangup: Signal,
 }
@@ -26,18 +29,24 @@ impl ControlPlane {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let entered = runtime.enter();
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let report = signal(SignalKind::user_defined1())?;
         let _hangup = signal(SignalKind::hangup())?;
         drop(entered);
-        Ok(ControlPlane { runtime, terminate, interrupt, _hangup })
+        Ok(ControlPlane { runtime, terminate, interrupt, report, _hangup })
     }
 
     /// Serves until a signal or a client ends the server.
     pub fn run(mut self, bridge: &Bridge) {
-        self.runtime.block_on(wait_for_end(bridge, &mut self.terminate, &mut self.interrupt));
+        self.runtime.block_on(wait_for_end(
+            bridge,
+            &mut self.terminate,
+            &mut self.interrupt,
+            &mut self.report,
+        ));
     }
 }
 
-async fn wait_for_end(bridge: &Bridge, terminate: &mut Signal, interrupt: &mut Signal) {
+async fn wait_for_end(bridge: &Bridge, terminate: &mut Signal, interrupt: &mut Signal, asked: &mut Signal) {
     let mut sampling = interval(SAMPLE_INTERVAL);
     sampling.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut sampled_at = Instant::now();
@@ -45,6 +54,7 @@ async fn wait_for_end(bridge: &Bridge, terminate: &mut Signal, interrupt: &mut S
         tokio::select! {
             _ = terminate.recv() => return tracing::warn!("Received SIGTERM scheduling shutdown..."),
             _ = interrupt.recv() => return tracing::warn!("Received SIGINT scheduling shutdown..."),
+            _ = asked.recv() => log_report(bridge),
             () = bridge.shutdown_asked() => return,
             _ = sampling.tick() => {
                 bridge.sample_rates(sampled_at.elapsed());
@@ -52,4 +62,36 @@ async fn wait_for_end(bridge: &Bridge, terminate: &mut Signal, interrupt: &mut S
             }
         }
     }
+}
+
+/// Each line is one of the log, as those that read it expect.
+fn log_report(bridge: &Bridge) {
+    tracing::info!("Received SIGUSR1: this is what the server is doing");
+    report(bridge).lines().for_each(|line| tracing::info!("{line}"));
+    threads().iter().for_each(|line| tracing::info!("{line}"));
+    tracing::info!("End of the report");
+}
+
+/// What the kernel tells of each thread: whether it runs, where it waits, and its processor time in ticks.
+fn threads() -> Vec<String> {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
+        return Vec::new();
+    };
+    let describe = |task: std::fs::DirEntry| {
+        // A thread may end meanwhile.
+        let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
+        let stat = read("stat");
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let field = |index: usize| fields.get(index).copied().unwrap_or("?");
+        format!(
+            "thread {}: name={} state={} user_ticks={} system_ticks={} waits_in={}",
+            task.file_name().display(),
+            read("comm").trim(),
+            field(0),
+            field(11),
+            field(12),
+            read("wchan").trim(),
+        )
+    };
+    tasks.flatten().map(describe).collect()
 }

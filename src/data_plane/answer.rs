@@ -16,6 +16,7 @@ use crate::data_plane::mesh::{Question, Subject};
 use crate::data_plane::timing::Timing;
 use crate::protocol::Reply;
 use crate::session::gather::{Finish, Gather};
+use crate::sys::crash;
 use crate::sys::host::random_digits;
 use crate::sys::memory::{allocator_report, purge_allocator};
 use crate::sys::secret::Secret;
@@ -200,6 +201,7 @@ impl Core {
                 self.timing = Timing::new(settings);
                 self.turn.string_bytes_max = settings.bulk_bytes_max;
                 self.follow_password(settings.password);
+                crash::set_enabled(settings.crash_log);
                 self.shard.keyspace.set_recency(recency(settings));
                 question.answer.extend_from_slice(b"+OK\r\n");
             }

@@ -129,6 +129,10 @@ impl Core {
         if planned.len() > 1 {
             self.prefetch(&planned);
         }
+        // Before they run: one of them may be the end.
+        if let Some(command) = planned[planned.len() - 1].command {
+            self.counters().last_command.set(&command.name);
+        }
         self.timing.begin();
         let mut first = 0;
         for (nth, request) in planned.iter().enumerate() {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::cluster::slot_of;
-use crate::commands::call::Debugging;
+use crate::commands::call::{Debugging, Fault};
 use crate::commands::debug::describe_entry;
 use crate::data_plane::core::Core;
 use crate::data_plane::mesh::Subject;
 use crate::protocol::{Out, Reply, Resp};
 use crate::session::gather::Finish;
+use crate::sys::crash;
 use crate::sys::host::random_id;
 
 impl Core {
@@ -22,6 +23,7 @@ impl Core {
                 self.bridge.change_replication_id(random_id());
                 self.answer_with(index, |reply| reply.ok());
             }
+            Debugging::Fault(fault) => break_down(fault),
             Debugging::Object { .. } => {
                 self.gather(index, Finish::Sole, || Subject::Debug(debugging.clone()));
             }
@@ -52,7 +54,7 @@ impl Core {
                 self.sleep(*duration);
                 answer.extend_from_slice(b"+OK\r\n");
             }
-            Debugging::Log(_) | Debugging::ChangeReplicationId => {
+            Debugging::Log(_) | Debugging::ChangeReplicationId | Debugging::Fault(_) => {
                 unreachable!("these concern no single core")
             }
         }
@@ -62,5 +64,14 @@ impl Core {
     fn sleep(&mut self, duration: Duration) {
         self.mesh.flush();
         std::thread::sleep(duration);
+    }
+}
+
+/// Ends the process, as a client wants it.
+fn break_down(fault: Fault) {
+    match fault {
+        Fault::Segment => crash::fault(),
+        Fault::Panic => panic!("called by DEBUG PANIC"),
+        Fault::Assertion => assert!(fault != Fault::Assertion, "broken by DEBUG ASSERT"),
     }
 }

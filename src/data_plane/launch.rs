@@ -17,6 +17,7 @@ use crate::data_plane::core::{Core, Parts, now_us};
 use crate::data_plane::mesh::meshes;
 use crate::keyspace::{Hasher, Keyspace, Recency};
 use crate::shard::Shard;
+use crate::sys::crash;
 use crate::sys::host::random_seeds;
 use crate::sys::socket::{self, TcpListener};
 
@@ -145,6 +146,7 @@ fn start(
         .io_memory(EXECUTOR_IO_BYTES)
         .ring_depth(EXECUTOR_RING_DEPTH)
         .spawn(move || async move {
+            crash::use_large_stack();
             // The core waits in its own ring and is the only task of its executor: see docs/decisions/0001.
             let (core, outcome) = match Core::new(parts) {
                 Ok(core) => (Some(core), Ok(())),

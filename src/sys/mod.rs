@@ -1,11 +1,13 @@
 //! What the machine offers, behind safe functions: the ring, queues between cores, sockets, memory, SIMD.
 
 pub mod buffers;
+pub mod crash;
 pub mod crc16;
 pub mod glob;
 pub mod host;
 pub mod memory;
 pub mod probe;
+pub mod published;
 pub mod quoted;
 pub mod ring;
 pub mod secret;

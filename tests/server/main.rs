@@ -18,6 +18,7 @@ mod pipelines;
 mod programs;
 mod protocol;
 mod replicas;
+mod signals;
 mod silence;
 mod slow_log;
 mod startup;

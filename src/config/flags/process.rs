@@ -35,7 +35,7 @@ pub static FLAGS: &[Flag] = &[
     row("syslog-facility", Choice(FACILITIES), "local0", Immutable, Later, "Facility of the messages in syslog."),
     row("set-proc-title", Bool, "yes", Immutable, Later, "Show state in the name of the process; the name is never changed."),
     row("proc-title-template", Title, "{title} {listen-addr} {server-mode}", Live, Later, "What the name of the process would show."),
-    row("crash-log-enabled", Bool, "yes", Live, Later, "Log registers and stacks after a crash."),
+    row("crash-log-enabled", Bool, "yes", Live, Built, "Log registers and stacks after a crash."),
     row("crash-memcheck-enabled", Bool, "yes", Live, Later, "Test memory after a crash."),
     row("disable-thp", Bool, "yes", Immutable, Later, "Turn huge pages off for this process; they are left as the system has them."),
     row("oom-score-adj", Choice(OOM_MODES), "no", Live, LaterOnly(&["no"], NO_OOM), "Let the server tell the kernel how readily to kill it when memory runs out."),
