@@ -32,6 +32,9 @@ const fn sub(
 const PASSWORD_BITS: i64 = 256;
 const PASSWORD_BITS_MAX: i64 = 4096;
 
+/// How much of an unknown category an error repeats.
+const ECHO_BYTES_MAX: usize = 128;
+
 fn who_am_i(call: &mut SessionCall) -> Result<Next, CommandError> {
     call.reply.bulk(DEFAULT_USER);
     Ok(Next::Done)
@@ -45,10 +48,10 @@ fn cat(call: &mut SessionCall) -> Result<Next, CommandError> {
         }
         3 => {
             let wanted = call.args.at(2);
-            let known =
-                Categories::NAMES.iter().find(|(_, name)| wanted.eq_ignore_ascii_case(name.as_bytes()));
-            let (category, _) =
-                known.ok_or_else(|| CommandError::quoting("ERR Unknown category '", wanted, "'"))?;
+            let named = |(_, name): &&(Categories, &str)| wanted.eq_ignore_ascii_case(name.as_bytes());
+            let shown = &wanted[..wanted.len().min(ECHO_BYTES_MAX)];
+            let unknown = || CommandError::quoting("ERR Unknown category '", shown, "'");
+            let (category, _) = Categories::NAMES.iter().find(named).ok_or_else(unknown)?;
             let rows: Vec<_> = all_rows().filter(|row| row.all_categories().has(*category)).collect();
             call.reply.array(rows.len());
             rows.iter().for_each(|row| call.reply.bulk(&row.full_name()));
