@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Puts redis-py and node-redis into target/clients, for tests/clients.rs: a virtual environment of Python and a folder of
-# npm, both with pinned versions. Where Python's venv or Node are missing, root gets them from Debian.
+# Puts redis-py, node-redis, ioredis and redis-rs into target/clients, for tests/clients.rs: a virtual environment of Python,
+# a folder of npm, and a program built with cargo, all with pinned versions. Where Python's venv or Node are missing, root
+# gets them from Debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 redis_py=7.4.1
 node_redis=5.8.2
+ioredis=6.0.0
 clients=$PWD/target/clients
 
 works_python() {
@@ -13,7 +15,9 @@ works_python() {
 }
 
 works_node() {
-    grep -qs "\"version\": \"$node_redis\"" "$clients/node/node_modules/redis/package.json" && command -v node >/dev/null
+    local modules=$clients/node/node_modules
+    grep -qs "\"version\": \"$node_redis\"" "$modules/redis/package.json" &&
+        grep -qs "\"version\": \"$ioredis\"" "$modules/ioredis/package.json" && command -v node >/dev/null
 }
 
 install() { # packages of Debian
@@ -36,12 +40,19 @@ fetch_python() {
 fetch_node() {
     { command -v node && command -v npm; } >/dev/null || install nodejs npm || return 1
     mkdir -p "$clients/node"
-    npm install --silent --no-audit --no-fund --no-save --prefix "$clients/node" "redis@$node_redis" >/dev/null
+    npm install --silent --no-audit --no-fund --no-save --prefix "$clients/node" \
+        "redis@$node_redis" "ioredis@$ioredis" >/dev/null
+}
+
+# Cargo sees by itself whether there is something to do; the lock beside the program pins the versions.
+build_rust() {
+    cargo build --quiet --locked --manifest-path tests/clients/redis_rs/Cargo.toml --target-dir "$clients/redis_rs"
 }
 
 mkdir -p "$clients"
 works_python || { fetch_python && works_python; } || missing+=("redis-py $redis_py")
-works_node || { fetch_node && works_node; } || missing+=("node-redis $node_redis")
+works_node || { fetch_node && works_node; } || missing+=("node-redis $node_redis and ioredis $ioredis")
+build_rust || missing+=("redis-rs")
 if [ -n "${missing:-}" ]; then
     printf 'clients: %s cannot be had\n' "${missing[@]}" >&2
     exit 1

@@ -8,6 +8,8 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# The workspace, and the program that tests a client library, which stands outside of it.
+MANIFESTS = ["Cargo.toml", "tests/clients/redis_rs/Cargo.toml"]
 METADATA = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", "x86_64-unknown-linux-gnu"]
 
 
@@ -48,13 +50,20 @@ def is_allowed(expression, allowed):
     return either()
 
 
+def packages_of(manifest):
+    command = [*METADATA, "--manifest-path", manifest]
+    metadata = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+    used = {node["id"] for node in metadata["resolve"]["nodes"]}
+    return {package["id"]: package for package in metadata["packages"] if package["id"] in used}
+
+
 def main():
     allowed = allowed_names()
-    metadata = json.loads(subprocess.run(METADATA, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
-    used = {node["id"] for node in metadata["resolve"]["nodes"]}
-    packages = [package for package in metadata["packages"] if package["id"] in used]
+    packages = {}
+    for manifest in MANIFESTS:
+        packages |= packages_of(manifest)
     refused = []
-    for package in packages:
+    for package in packages.values():
         licence = package["license"]
         if not licence or not is_allowed(licence, allowed):
             refused.append(f"{package['name']} {package['version']}: {licence or 'no licence named'}")

@@ -18,10 +18,15 @@ fn fetched(path: &str) -> PathBuf {
     path
 }
 
-/// Runs a program of tests/clients against a server; it ends with an error when something is not as it should be.
-fn check(mut command: Command, program: &str, server: Server) {
-    let program = root().join("tests/clients").join(program);
-    let output = command.arg(program).arg(server.port.to_string()).output().expect("it runs");
+/// Runs a program of tests/clients with its interpreter.
+fn check(mut interpreter: Command, program: &str, server: Server) {
+    interpreter.arg(root().join("tests/clients").join(program));
+    check_program(interpreter, server);
+}
+
+/// Runs a program against a server; it ends with an error when something is not as it should be.
+fn check_program(mut command: Command, server: Server) {
+    let output = command.arg(server.port.to_string()).output().expect("it runs");
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{}:\n{}", output.status, text.concat());
     assert!(text[0].ends_with("ok\n"), "it came to its end:\n{}", text.concat());
@@ -31,10 +36,15 @@ fn redis_py(shards: usize) {
     check(Command::new(fetched("python/bin/python")), "redis_py.py", Launch::basalt().shards(shards).start());
 }
 
-fn node_redis(shards: usize) {
+fn node(package: &str, program: &str, shards: usize) {
     let mut node = Command::new("node");
-    node.env("CLIENTS", fetched("node/node_modules/redis"));
-    check(node, "node_redis.mjs", Launch::basalt().shards(shards).start());
+    node.env("CLIENTS", fetched("node/node_modules").join(package));
+    check(node, program, Launch::basalt().shards(shards).start());
+}
+
+fn redis_rs(shards: usize) {
+    let program = Command::new(fetched("redis_rs/debug/redis-rs-check"));
+    check_program(program, Launch::basalt().shards(shards).start());
 }
 
 #[test]
@@ -49,10 +59,30 @@ fn client_library_redis_py_works_on_four_shards() {
 
 #[test]
 fn client_library_node_redis_works_on_one_shard() {
-    node_redis(1);
+    node("redis", "node_redis.mjs", 1);
 }
 
 #[test]
 fn client_library_node_redis_works_on_four_shards() {
-    node_redis(4);
+    node("redis", "node_redis.mjs", 4);
+}
+
+#[test]
+fn client_library_ioredis_works_on_one_shard() {
+    node("ioredis", "ioredis.mjs", 1);
+}
+
+#[test]
+fn client_library_ioredis_works_on_four_shards() {
+    node("ioredis", "ioredis.mjs", 4);
+}
+
+#[test]
+fn client_library_redis_rs_works_on_one_shard() {
+    redis_rs(1);
+}
+
+#[test]
+fn client_library_redis_rs_works_on_four_shards() {
+    redis_rs(4);
 }
