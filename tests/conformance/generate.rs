@@ -72,26 +72,42 @@ impl fmt::Debug for Request {
     }
 }
 
-/// A request for any of the commands; those with keys are asked more often.
+/// How often one command is tried before another is chosen.
+const ATTEMPTS_MAX: usize = 20;
+
+/// A request for any of the commands; those with keys are asked more often. Now and then
+/// a key gets a value of some kind, so that all of them are there to meet.
 pub fn request(leaves: &[Leaf], redis_alone: &BTreeSet<String>, random: &mut Random) -> Request {
     let keyed: Vec<_> = leaves.iter().filter(|leaf| leaf.has_keys()).collect();
+    if random.once_in(12) {
+        return Request { path: "SET".into(), arguments: samples::new_value(random) };
+    }
     loop {
         let leaf = match random.once_in(3) {
             true => random.pick(leaves),
             false => *random.pick(&keyed),
         };
-        let mut arguments = valid(leaf, leaves, random);
-        if random.once_in(4) {
-            mutate::mutate(&mut arguments, random);
-        }
-        let path = path_meant(&arguments).unwrap_or_else(|| leaf.path());
-        let is_skipped = matches!(comparer_of(&path), Some(Comparer::Skip(_)));
-        let is_absent = samples::means_redis_alone(&arguments, redis_alone);
-        let disturbs = samples::ends_other_connections(&arguments) || samples::expires_soon(&arguments);
-        if !is_skipped && !is_absent && !disturbs {
-            return Request { path, arguments };
+        // Commands that are mostly not for sending come as often as others.
+        let mut attempts = (0..ATTEMPTS_MAX).map(|_| request_for(leaf, leaves, random));
+        if let Some(request) = attempts.find(|request| is_for_sending(request, redis_alone)) {
+            return request;
         }
     }
+}
+
+fn request_for(leaf: &Leaf, leaves: &[Leaf], random: &mut Random) -> Request {
+    let mut arguments = valid(leaf, leaves, random);
+    if random.once_in(4) {
+        mutate::mutate(&mut arguments, random);
+    }
+    Request { path: path_meant(&arguments).unwrap_or_else(|| leaf.path()), arguments }
+}
+
+fn is_for_sending(Request { path, arguments }: &Request, redis_alone: &BTreeSet<String>) -> bool {
+    let is_skipped = matches!(comparer_of(path), Some(Comparer::Skip(_)));
+    let is_absent = samples::means_redis_alone(arguments, redis_alone);
+    let disturbs = samples::ends_other_connections(arguments) || samples::expires_soon(arguments);
+    !is_skipped && !is_absent && !disturbs
 }
 
 /// The command that a request names, which may be another than the one it was made from.

@@ -1,15 +1,18 @@
 //! Commands made from the rows, valid and broken ones, go to this server and to redis-server; the replies must agree.
 //!
-//! `BASALT_SEED` replays a run, `BASALT_COMMANDS` says how many commands it has. A failure names both.
+//! `BASALT_SEED` replays a run, `BASALT_COMMANDS` says how many commands it has, `BASALT_TABLE=1` shows what they were.
+//! A failure names the seed.
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod compare;
 mod comparers;
+mod coverage;
 mod debug;
 mod floats;
 mod generate;
+mod handshakes;
 mod introspection;
 mod lookups;
 mod mutate;
@@ -18,11 +21,12 @@ mod samples;
 mod state;
 mod transactions;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use common::random::Random;
 use common::{Launch, Server};
 use comparers::{COMPARERS, Comparer, comparer_of};
+use coverage::Coverage;
 use generate::{Leaf, Request, leaves};
 use pair::{Outcome, Pair};
 
@@ -30,10 +34,13 @@ use pair::{Outcome, Pair};
 const COMMANDS_DEFAULT: usize = 150_000;
 
 /// Requests sent in one write.
-const PIPELINE_MAX: usize = 20;
+const PIPELINE_MAX: usize = 100;
 
 /// Commands between two comparisons of all keys.
 const STATE_EVERY: usize = 2000;
+
+/// Requests that are kept to tell of when something differs.
+const HISTORY_MAX: usize = 20_000;
 
 #[test]
 fn every_row_has_a_comparer_and_every_comparer_a_row() {
@@ -62,14 +69,22 @@ fn check_commands(shards: usize) {
         Err(_) => COMMANDS_DEFAULT,
     };
     let mut run = Run::start(shards, random, seed);
-    while run.history.len() < count {
+    while run.sent < count {
         run.send_batch();
-        if run.history.len() / STATE_EVERY > run.states_compared {
+        if run.sent / STATE_EVERY > run.states_compared {
             run.states_compared += 1;
             run.compare_states();
         }
     }
     run.compare_states();
+    if std::env::var("BASALT_TABLE").is_ok() {
+        println!("{}", run.coverage.table());
+    }
+    // Shorter runs have no time for everything.
+    if count >= COMMANDS_DEFAULT {
+        run.coverage.check();
+        run.kinds_seen.check();
+    }
 }
 
 /// One run: both servers, a connection pair of each protocol, and what was sent so far.
@@ -82,9 +97,12 @@ struct Run {
     leaves: Vec<Leaf>,
     /// Commands that are not built here, which no request may name by chance.
     redis_alone: BTreeSet<String>,
-    /// Which pair sent what, oldest first.
-    history: Vec<(usize, Request)>,
+    sent: usize,
+    /// Which pair sent what at last, oldest first.
+    history: VecDeque<(usize, Request)>,
     states_compared: usize,
+    coverage: Coverage,
+    kinds_seen: state::Kinds,
 }
 
 impl Run {
@@ -101,6 +119,8 @@ impl Run {
             }
             other => other.is_some(),
         });
+        let coverage = Coverage::of(&leaves);
+        let leaves = coverage::by_words(&leaves);
         Run {
             basalt,
             redis,
@@ -109,8 +129,11 @@ impl Run {
             seed,
             leaves,
             redis_alone,
-            history: Vec::new(),
+            sent: 0,
+            history: VecDeque::new(),
             states_compared: 0,
+            coverage,
+            kinds_seen: state::Kinds::default(),
         }
     }
 
@@ -121,14 +144,20 @@ impl Run {
         for _ in 0..count {
             let request = generate::request(&self.leaves, &self.redis_alone, &mut self.random);
             let look = samples::look_at_key(&request.arguments);
+            // Whoever closes with something unread may take replies back that are on their way.
+            let may_close = ["QUIT", "CLIENT|KILL"].contains(&&*request.path);
             batch.push(request);
             batch.extend(look.map(|arguments| Request { path: "EXISTS".into(), arguments }));
+            if may_close {
+                break;
+            }
         }
         self.pairs[which].send(&batch);
         for request in batch {
-            self.history.push((which, request.clone()));
+            self.remember(which, &request);
             match self.pairs[which].read() {
                 Outcome::Replies(ours, theirs) => {
+                    self.coverage.count(&request, &theirs);
                     let comparer = comparer_of(&request.path).unwrap_or(Comparer::Exact);
                     if let Err(reason) = compare::compare(comparer, &ours, &theirs) {
                         self.fail(&request, &format!("{reason}\n  ours:  {ours:?}\n  redis: {theirs:?}"));
@@ -145,10 +174,21 @@ impl Run {
         }
     }
 
+    fn remember(&mut self, which: usize, request: &Request) {
+        self.sent += 1;
+        self.history.push_back((which, request.clone()));
+        if self.history.len() > HISTORY_MAX {
+            self.history.pop_front();
+        }
+    }
+
     fn compare_states(&mut self) {
-        if let Err((keys, difference)) = state::compare(&self.basalt, &self.redis) {
-            let request = Request { path: "the state".into(), arguments: keys };
-            self.fail(&request, &difference);
+        match state::compare(&self.basalt, &self.redis) {
+            Ok(kinds) => self.kinds_seen.add(kinds),
+            Err((keys, difference)) => {
+                let request = Request { path: "the state".into(), arguments: keys };
+                self.fail(&request, &difference);
+            }
         }
     }
 
@@ -160,9 +200,9 @@ impl Run {
             text += &format!("  connection {pair}: {other:?}\n");
         }
         text += "last of all:\n";
-        for (pair, other) in &self.history[self.history.len().saturating_sub(6)..] {
+        for (pair, other) in self.history.iter().skip(self.history.len().saturating_sub(6)) {
             text += &format!("  connection {pair}: {other:?}\n");
         }
-        panic!("{text}after {} commands; replay with BASALT_SEED={}", self.history.len(), self.seed);
+        panic!("{text}after {} commands; replay with BASALT_SEED={}", self.sent, self.seed);
     }
 }

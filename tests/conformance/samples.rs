@@ -284,6 +284,26 @@ pub fn value(path: &str, argument: &Argument, random: &mut Random) -> Vec<u8> {
     }
 }
 
+/// From here on, values are blocks of their own (16 KiB).
+pub const LARGE_BYTES_MIN: usize = 16_385;
+
+/// SET of a key to a value of each encoding and size, for good or until later.
+pub fn new_value(random: &mut Random) -> Vec<Vec<u8>> {
+    let value = match random.below(4) {
+        0 => random.below(100_000).to_string().into_bytes(),
+        1 => letters(1 + random.below(44)),
+        2 => letters(45 + random.below(200)),
+        _ => letters(LARGE_BYTES_MIN + random.below(30_000)),
+    };
+    let mut arguments = vec![b"SET".to_vec(), random.pick(KEYS).to_vec(), value];
+    match random.below(4) {
+        0 => arguments.push(b"KEEPTTL".to_vec()),
+        1 => arguments.extend([b"EX".to_vec(), far_away(random).to_string().into_bytes()]),
+        _ => {}
+    }
+    arguments
+}
+
 /// So long that nothing expires before the test ends, and no two alike: which of two deadlines made from equal
 /// times is the later one would differ by chance.
 fn far_away(random: &mut Random) -> usize {
@@ -296,6 +316,10 @@ fn string(random: &mut Random) -> Vec<u8> {
         return random.pick(STRINGS).to_vec();
     }
     let bytes = *random.pick(&[44, 45, 63, 64, 255, 256, 4095, 16_383, 16_384, 16_385, 40_000]);
+    letters(bytes)
+}
+
+fn letters(bytes: usize) -> Vec<u8> {
     (0..bytes).map(|index| b'a' + (index % 26) as u8).collect()
 }
 
@@ -319,6 +343,7 @@ pub fn means_redis_alone(arguments: &[Vec<u8>], names: &BTreeSet<String>) -> boo
     let lower = |index: usize| arguments.get(index).map(|word| String::from_utf8_lossy(word).to_lowercase());
     let (first, second) = (lower(0).unwrap_or_default(), lower(1).unwrap_or_default());
     let asks_about = first == "command"
+        && second != "list"
         && (1..arguments.len()).any(|index| names.contains(&lower(index).unwrap_or_default()));
     names.contains(&first) || names.contains(&format!("{first}|{second}")) || asks_about
 }
