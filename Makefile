@@ -13,8 +13,8 @@ test: ## Runs all tests; Redis, which they compare with, is fetched into target/
 asan: ## Runs the tests of the key space with AddressSanitizer.
 	scripts/asan.sh
 
-soak: ## Simulates shards and clients from new seeds; MINUTES=60 for longer than ten.
-	scripts/soak.sh $(or $(MINUTES),10)
+soak: ## Simulates shards and clients, then drives a live server: MINUTES=60 for longer than ten, RATE=5000 for fewer requests.
+	scripts/soak.sh $(or $(MINUTES),10) $(RATE)
 
 bench: ## Measures Basalt beside redis-server on one core each; ROUNDS=9 for figures worth keeping.
 	scripts/bench.sh $(ROUNDS)
