@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::common::{Launch, Server, request};
+use super::watching::servers_with;
 use super::{run, text};
 
 const PIPED: usize = 1_000_000;
@@ -85,6 +86,19 @@ fn redis_cli_finds_big_keys_as_redis_does() {
     assert!(theirs.contains("Sampled 5001 keys"), "{theirs}");
     for shards in [1, 4] {
         assert_eq!(summary(Launch::basalt().shards(shards).start()), theirs);
+    }
+}
+
+#[test]
+fn redis_cli_finds_keys_that_take_memory_as_redis_does() {
+    for server in servers_with("MEMORY") {
+        fill(&server);
+        let said = text(&run("redis-cli", &server, &["--memkeys"], b"").stdout);
+        assert!(said.contains("Sampled 5001 keys"), "{said}");
+        let line = said.lines().find(|line| line.starts_with("Biggest string found '"));
+        let bytes = line.and_then(|line| line.strip_prefix("Biggest string found '\"large\"' has "));
+        let bytes = bytes.and_then(|rest| rest.split(' ').next()).and_then(|count| count.parse::<u64>().ok());
+        assert!(bytes.is_some_and(|bytes| (30_000..70_000).contains(&bytes)), "{said}");
     }
 }
 

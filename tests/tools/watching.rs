@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use basalt::commands::COMMANDS;
+
 use super::common::{Launch, Server, oracle};
 use super::{run, text};
 
@@ -90,4 +92,29 @@ fn redis_cli_samples_latency_as_redis_lets_it() {
     let mut spectrum = Watching::start(&server, &["--latency-dist", "-i", "0.1"]);
     let scale = (0..20).any(|_| spectrum.line().contains("From 0 to 100%"));
     assert!(scale, "the legend of the spectrum");
+}
+
+/// Redis, and our server on one shard and on several once it has the command.
+pub fn servers_with(command: &str) -> Vec<Server> {
+    let is_built = COMMANDS.iter().any(|row| row.name == command);
+    let ours = [1, 3].into_iter().filter(|_| is_built).map(|shards| Launch::basalt().shards(shards).start());
+    std::iter::once(Launch::redis().start()).chain(ours).collect()
+}
+
+#[test]
+fn redis_cli_monitors_as_redis_lets_it() {
+    for server in servers_with("MONITOR") {
+        let mut client = server.client();
+        let mut monitor = Watching::start(&server, &["MONITOR"]);
+        assert_eq!(monitor.line(), "OK");
+        let address = client.local_address();
+        for number in 0..20 {
+            client.command(&["SET", &format!("key:{number}"), "a \"b\"\r\n\u{1}"]);
+            let line = monitor.line();
+            let (time, rest) = line.split_once(' ').expect("a time and more");
+            assert!(time.parse::<f64>().is_ok_and(|time| time > 1.7e9), "{line}");
+            let expected = format!(r#"[0 {address}] "SET" "key:{number}" "a \"b\"\r\n\x01""#);
+            assert_eq!(rest, expected);
+        }
+    }
 }
