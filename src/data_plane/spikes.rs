@@ -75,14 +75,14 @@ fn with_subcommands(row: &'static Command) -> impl Iterator<Item = &'static Comm
     std::iter::once(row).chain(row.subcommands)
 }
 
-/// (nanoseconds, calls) in ascending order, over all cores.
+/// (nanoseconds at most, calls) in ascending order, over all cores.
 pub(super) fn counts_of(cores: &[CommandStats], row: &'static Command) -> Vec<(u64, u64)> {
     let mut counts = BTreeMap::new();
     for core in cores {
-        for (least, calls) in
+        for (most, calls) in
             core.row(number_of(row).into()).latencies().into_iter().flat_map(|it| it.counts())
         {
-            *counts.entry(least).or_default() += calls;
+            *counts.entry(most).or_default() += calls;
         }
     }
     counts.into_iter().collect()

@@ -15,10 +15,14 @@ const UNSENT: &[&str] = &["CLIENT|KILL LADDR", "CLIENT|KILL NORMAL", "CLIENT|KIL
 
 /// What the servers of the tests always refuse, and why.
 const REFUSED: &[(&str, &str)] = &[
+    ("ASKING", "there is no cluster"),
     ("AUTH", "no password is set"),
     ("CLIENT|KILL USER", "only the default user is there, and that would end other connections"),
     ("CONFIG|REWRITE", "there is no configuration file"),
     ("DEBUG", "it has no grammar: debug.rs lists what is sent"),
+    ("LATENCY|GRAPH", "nothing was slow"),
+    ("READONLY", "there is no cluster"),
+    ("READWRITE", "there is no cluster"),
 ];
 
 #[derive(Clone, Copy, Default)]

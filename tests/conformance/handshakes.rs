@@ -137,7 +137,9 @@ fn check(line: &str, ours: &Value, theirs: &Value) -> Result<(), String> {
     let path = parts.next().map(|part| format!("{name}|{part}")).filter(|path| comparer_of(path).is_some());
     match comparer_of(&path.unwrap_or(name)) {
         // What is newer than the Redis compared with succeeds.
-        Some(Comparer::Skip(_)) => compare::equal(ours, &Value::Simple(b"OK".to_vec())),
+        Some(Comparer::Skip(_)) if theirs.is_error() => compare::equal(ours, &Value::Simple(b"OK".to_vec())),
+        Some(Comparer::Skip(why)) if ours.is_error() => Err(format!("{ours:?}: {why}")),
+        Some(Comparer::Skip(_)) => Ok(()),
         comparer => compare::compare(comparer.unwrap_or(Comparer::Exact), ours, theirs),
     }
 }
