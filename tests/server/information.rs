@@ -88,6 +88,29 @@ fn counters_of_all_cores_are_added() {
 }
 
 #[test]
+fn memory_is_that_of_keys_on_all_cores() {
+    const KEYS: i64 = 100;
+    let server = Launch::basalt().shards(2).start();
+    let mut client = server.client();
+    let value = "v".repeat(500);
+    let mut usage = 0;
+    for index in 0..KEYS {
+        client.ask(&format!("SET k{index} {value}"));
+        usage += client.ask(&format!("MEMORY USAGE k{index} SAMPLES 0")).integer();
+    }
+    assert!((500 * KEYS..600 * KEYS).contains(&usage), "{usage}");
+    let figures = client.ask("MEMORY STATS").items();
+    let figure = |name: &str| {
+        let at = figures.iter().position(|field| field.text() == Some(name.as_bytes()));
+        figures[at.expect("the field is there") + 1].integer()
+    };
+    assert_eq!((figure("keys.count"), figure("dataset.bytes")), (KEYS, usage));
+    assert_eq!(figure("keys.bytes-per-key"), usage / KEYS);
+    assert!(client.ask("MEMORY MALLOC-STATS").string().contains("jemalloc"));
+    assert_eq!(client.ask("MEMORY PURGE").string(), "OK");
+}
+
+#[test]
 fn sections_are_chosen_by_name() {
     let server = Launch::basalt().shards(2).start();
     let mut client = server.client();
