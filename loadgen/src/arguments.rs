@@ -5,9 +5,15 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::access::{Access, Protocol};
+use crate::arrivals::Spacing;
 use crate::cpu::parse_cpu_list;
+use crate::keys::KeyDistribution;
+use crate::mix::WeightedLine;
+use crate::recipe::{parse_ttl, parse_weighted};
+use crate::sizes::ValueSizes;
 use crate::target::Target;
-use crate::template::{KEY_DIGITS_MAX, Placeholders};
+use crate::template::KEY_DIGITS_MAX;
 use crate::workload::Workload;
 
 /// Most connections of a run.
@@ -31,33 +37,58 @@ pub enum Action {
     Launch(LaunchArguments),
 }
 
-/// The load, however it is aimed.
-///
-/// Placeholders of commands: `{key}` is a number drawn uniformly from the key space, `{value}` a fixed text.
+/// What is sent.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "What is sent")]
+pub struct RecipeArguments {
+    /// The request, for example "GET key:{key}"; several commands with " ; " between them count as one request.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "mix")]
+    pub command: Option<String>,
+    /// One request of several, and its weight, for example --mix "10:GET k:{key}" --mix "1:SET k:{key} {value}".
+    #[arg(long, value_name = "WEIGHT:COMMAND", value_parser = parse_weighted)]
+    pub mix: Vec<WeightedLine>,
+    /// Sent once for each key before the load, for example "SET key:{key} {value}"; repeat for several.
+    #[arg(long, value_name = "COMMAND")]
+    pub preload: Vec<String>,
+    /// Which keys: uniform, zipf:EXPONENT, sequential, hot:KEYS%,REQUESTS%, latest:EXPONENT [default: uniform].
+    #[arg(long, value_name = "HOW")]
+    pub keys: Option<KeyDistribution>,
+    /// Keys are numbers below this [default: 100000].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub key_space: Option<u64>,
+    /// Digits of {key}, zeros in front [default: 12].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=KEY_DIGITS_MAX as u64))]
+    pub key_digits: Option<u64>,
+    /// Bytes of {value}: a number, uniform:LOW-HIGH, normal:MEAN,DEVIATION or list:BYTES=WEIGHT,... [default: 64].
+    #[arg(long, value_name = "SIZE")]
+    pub value_size: Option<ValueSizes>,
+    /// Seconds that {ttl} stands for: a number or a range such as 60-120.
+    #[arg(long, value_name = "S", value_parser = parse_ttl)]
+    pub ttl: Option<(u64, u64)>,
+}
+
+/// How much of it, and for how long.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "How much")]
 pub struct LoadArguments {
     /// Connections, spread over the threads.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=CONNECTIONS_MAX))]
     pub connections: u64,
-    /// Requests that a connection sends at once; the next follow when all are answered.
+    /// Requests that a connection sends at once; the next follow when all are answered. With --rate, requests that may
+    /// be unanswered on a connection.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub pipeline: u32,
-    /// Keys are numbers below this.
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub key_space: u64,
-    /// Digits of {key}, zeros in front.
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=KEY_DIGITS_MAX as u64))]
-    pub key_digits: u64,
-    /// Bytes of {value}.
-    #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = clap::value_parser!(u64).range(0..=64 << 20))]
-    pub value_size: u64,
-    /// Sent once for each key before the load, for example "SET key:{key} {value}".
-    #[arg(long, value_name = "COMMAND")]
-    pub preload: Option<String>,
+    /// Requests per second on all connections, due at times that do not wait for replies (an open loop). Latencies then
+    /// count from when a request was due, so that a server which stalls cannot hide it.
+    #[arg(long, value_name = "R", value_parser = parse_rate)]
+    pub rate: Option<f64>,
+    /// How far apart the requests of --rate are due.
+    #[arg(long, value_enum, default_value_t)]
+    pub arrivals: Spacing,
     /// Threads [default: one for each CPU given, or one].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub threads: Option<u64>,
-    /// Begins the sequence of keys.
+    /// Begins the sequence of keys, sizes and arrivals: the same seed asks for the same again.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Seconds of load before measuring begins [default: 0 in run, 0.3 in compare].
@@ -66,10 +97,15 @@ pub struct LoadArguments {
     /// Seconds to measure [default: 10 in run, 3 in compare].
     #[arg(long, value_name = "S", value_parser = parse_seconds)]
     pub seconds: Option<Duration>,
+    /// Seconds without any reply after which the server counts as stuck and the run fails.
+    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
+    pub reply_timeout: Duration,
 }
 
+/// Where the server is, and how to be let in.
 #[derive(Args, Clone)]
-pub struct RunArguments {
+#[command(next_help_heading = "The server")]
+pub struct AccessArguments {
     #[arg(long, default_value = "127.0.0.1")]
     pub host: String,
     #[arg(long, default_value_t = 6379)]
@@ -77,26 +113,52 @@ pub struct RunArguments {
     /// Connect to this Unix socket instead.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port"])]
     pub unix: Option<PathBuf>,
-    /// The request, for example "GET key:{key}".
-    #[arg(long)]
-    pub command: String,
-    /// Stop after this many requests instead of after some time; with --seconds, whichever comes first.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub requests: Option<u64>,
-    /// CPUs to run on, one thread each, for example 1 or 2,4-7.
-    #[arg(long, value_name = "LIST", value_parser = parse_cpus)]
-    pub cpus: Option<Cpus>,
-    /// A server on this machine whose CPU time is measured as well.
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
-    pub server_pid: Option<i32>,
-    /// Keep only connections that this core of a Basalt server serves, for measuring what crosses cores.
-    #[arg(long, value_name = "N")]
-    pub shard: Option<u16>,
-    /// Write the results to this file, too.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    /// The user that AUTH names.
+    #[arg(long, value_name = "NAME", requires = "password")]
+    pub user: Option<String>,
+    /// The password that AUTH gives. The environment does not show in lists of processes.
+    #[arg(long, value_name = "PASSWORD", env = "BASALT_LOAD_PASSWORD", hide_env_values = true)]
+    pub password: Option<String>,
+    /// The version of the protocol.
+    #[arg(long, value_name = "2|3", default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=3))]
+    pub resp: u8,
+    /// The database that SELECT chooses.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub database: u32,
+}
+
+#[derive(Args, Clone)]
+pub struct RunArguments {
+    #[command(flatten)]
+    pub access: AccessArguments,
+    #[command(flatten)]
+    pub recipe: RecipeArguments,
+    /// A workload from a TOML file; flags win over it.
+    #[arg(long, value_name = "FILE", conflicts_with = "preset", help_heading = "What is sent")]
+    pub workload: Option<PathBuf>,
+    /// A workload that comes with the program; flags win over it.
+    #[arg(long, value_name = "NAME", help_heading = "What is sent", value_parser = clap::builder::PossibleValuesParser::new(crate::preset::names()))]
+    pub preset: Option<String>,
     #[command(flatten)]
     pub load: LoadArguments,
+    /// Stop after this many requests instead of after some time; with --seconds, whichever comes first.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "How much")]
+    pub requests: Option<u64>,
+    /// CPUs to run on, one thread each, for example 1 or 2,4-7.
+    #[arg(long, value_name = "LIST", value_parser = parse_cpus, help_heading = "How much")]
+    pub cpus: Option<Cpus>,
+    /// Keep only connections that this core of a Basalt server serves, for measuring what crosses cores.
+    #[arg(long, value_name = "N", help_heading = "The server")]
+    pub shard: Option<u16>,
+    /// A server on this machine whose CPU time is measured as well.
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..), help_heading = "The server")]
+    pub server_pid: Option<i32>,
+    /// Write the results to this file, too.
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub json: Option<PathBuf>,
+    /// Write the whole distribution of latencies to this file, as HDR histogram plotters read it.
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub hgrm: Option<PathBuf>,
 }
 
 #[derive(Args, Clone)]
@@ -105,20 +167,23 @@ pub struct CompareArguments {
     /// The first is the one that ratios refer to.
     #[arg(long = "server", value_name = "NAME=COMMAND", required = true, value_parser = parse_server)]
     pub servers: Vec<NamedCommand>,
-    /// {get,set,incr,ping}-d<value bytes>-c<connections>-p<pipeline>; parts may be left out. Repeat for several.
-    #[arg(long = "workload", value_name = "NAME", required_unless_present = "command",
-          conflicts_with_all = ["command", "preload", "connections", "pipeline", "value_size"], value_parser = Workload::parse)]
+    /// {get,set,incr,ping}-d<value bytes>-c<connections>-p<pipeline>, where parts may be left out; a preset; or a TOML
+    /// file. Repeat for several.
+    #[arg(long = "workload", value_name = "NAME", required_unless_present_any = ["command", "mix"],
+          conflicts_with_all = ["command", "mix", "preload", "connections", "pipeline", "value_size"], value_parser = Workload::parse)]
     pub workloads: Vec<Workload>,
-    /// The request, instead of a named workload.
-    #[arg(long)]
-    pub command: Option<String>,
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[command(flatten)]
+    pub recipe: RecipeArguments,
+    /// How often every server is measured.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
     /// Start the first server twice: how far the two differ is noise.
     #[arg(long)]
     pub control: bool,
+    /// CPUs of the servers.
     #[arg(long, value_name = "LIST", value_parser = parse_cpus)]
     pub server_cpus: Option<Cpus>,
+    /// CPUs of the generator, one thread each.
     #[arg(long, value_name = "LIST", value_parser = parse_cpus)]
     pub client_cpus: Option<Cpus>,
     /// Run servers and generator ahead of everything else on the machine (root only).
@@ -154,21 +219,18 @@ pub struct NamedCommand {
     pub command: String,
 }
 
-impl LoadArguments {
-    pub fn placeholders(&self) -> Placeholders {
-        Placeholders {
-            key_space: self.key_space,
-            key_digits: self.key_digits as usize,
-            value_bytes: self.value_size as usize,
-        }
-    }
-}
-
-impl RunArguments {
-    pub fn target(&self) -> Target {
-        match &self.unix {
+impl AccessArguments {
+    pub fn access(&self) -> Access {
+        let target = match &self.unix {
             Some(path) => Target::Unix(path.clone()),
             None => Target::Tcp { host: self.host.clone(), port: self.port },
+        };
+        Access {
+            target,
+            user: self.user.clone(),
+            password: self.password.clone(),
+            protocol: if self.resp == 3 { Protocol::Resp3 } else { Protocol::Resp2 },
+            database: self.database,
         }
     }
 }
@@ -193,6 +255,13 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("seconds lie between 0 and 86400".to_owned()),
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (1e-3..=1e9).contains(&rate) => Ok(rate),
+        _ => Err("a rate lies between 0.001 and 1000000000 requests per second".to_owned()),
     }
 }
 
@@ -228,13 +297,17 @@ mod tests {
     fn a_run_needs_a_command_and_takes_bounded_numbers() {
         assert!(parse("basalt-load run --command PING --cpus 0 --seconds 0.5").is_ok());
         for wrong in [
-            "",
             "--command PING --connections 0",
             "--command PING --pipeline 0",
             "--command PING --seconds -1",
             "--command PING --cpus 4000-x",
             "--command PING --key-digits 21",
             "--command PING --unix /s --port 1",
+            "--command PING --mix 1:PING",
+            "--command PING --rate 0",
+            "--command PING --resp 4",
+            "--preset nothing",
+            "--preset cache --workload file",
         ] {
             assert!(parse(&format!("basalt-load run {wrong}")).is_err(), "{wrong}");
         }

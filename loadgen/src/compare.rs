@@ -5,6 +5,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::access::Access;
 use crate::arguments::{CompareArguments, NamedCommand};
 use crate::comparison::{Comparison, Control, Runs, WorkloadResult};
 use crate::cpu::online_cpus;
@@ -12,9 +13,10 @@ use crate::folder::TemporaryFolder;
 use crate::interrupt::Interrupt;
 use crate::launch::{self, LaunchError, Place};
 use crate::preload::{PreloadError, preload};
+use crate::recipe::{Recipe, RecipeError};
 use crate::report::{ReportError, RunReport, read_json};
 use crate::server::{HOST, ServerError, ServerProcess};
-use crate::template::{Placeholders, Template, TemplateError};
+use crate::template::TemplateError;
 use crate::workload::Workload;
 
 const SECONDS_DEFAULT: Duration = Duration::from_secs(3);
@@ -30,6 +32,8 @@ pub enum CompareError {
     NotRoot,
     #[error("two servers are named {0:?}")]
     SameName(String),
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
     #[error(transparent)]
     Template(#[from] TemplateError),
     #[error(transparent)]
@@ -50,7 +54,8 @@ pub enum CompareError {
 struct Contender {
     server: ServerProcess,
     server_command: String,
-    preloaded: Option<(String, u64)>,
+    /// The requests that filled it, and the sizes of values.
+    preloaded: Option<Recipe>,
 }
 
 struct Comparing<'a> {
@@ -67,13 +72,12 @@ pub fn compare(arguments: &CompareArguments, interrupt: &Interrupt) -> Result<Co
     if arguments.boost && !launch::may_boost() {
         return Err(CompareError::NotRoot);
     }
-    let workloads = workloads(arguments);
+    let workloads = workloads(arguments)?;
     let load = &arguments.load;
     let mut comparison = Comparison {
         machine: describe_machine(),
         seconds: seconds(arguments).as_secs_f64(),
         warmup_seconds: warmup(arguments).as_secs_f64(),
-        key_space: load.key_space,
         seed: load.seed,
         boost: arguments.boost,
         workloads: Vec::new(),
@@ -146,20 +150,19 @@ impl Comparing<'_> {
             }
         }
         let control = if self.arguments.control { Control::Last } else { Control::None };
-        Ok(WorkloadResult::of(&workload.name, &workload.command, runs, control))
+        Ok(WorkloadResult::of(&workload.name, &workload.recipe.title(), runs, control))
     }
 
     /// One round of one server, while the others stand still; `None` when interrupted.
     fn run_alone(&mut self, index: usize, workload: &Workload) -> Result<Option<RunReport>, CompareError> {
-        let (arguments, interrupt) = (self.arguments, self.interrupt);
+        let interrupt = self.interrupt;
         let contender = &mut self.contenders[index];
         contender.server.check_running()?;
         contender.server.thaw();
-        let outcome =
-            contender.fill(workload, arguments, interrupt).and_then(|()| match interrupt.is_set() {
-                true => Ok(None),
-                false => self.generate(index, workload),
-            });
+        let outcome = contender.fill(&workload.recipe, interrupt).and_then(|()| match interrupt.is_set() {
+            true => Ok(None),
+            false => self.generate(index, workload),
+        });
         self.contenders[index].server.freeze();
         match outcome {
             Err(_) if interrupt.is_set() => Ok(None),
@@ -199,19 +202,18 @@ impl Comparing<'_> {
             ("--host", HOST.to_owned()),
             ("--port", server.port().to_string()),
             ("--server-pid", server.pid().as_raw_nonzero().to_string()),
-            ("--command", workload.command.clone()),
             ("--connections", workload.connections.to_string()),
             ("--pipeline", workload.pipeline.to_string()),
-            ("--value-size", workload.value_bytes.to_string()),
-            ("--key-space", load.key_space.to_string()),
-            ("--key-digits", load.key_digits.to_string()),
             ("--seed", load.seed.to_string()),
             ("--seconds", seconds(self.arguments).as_secs_f64().to_string()),
             ("--warmup", warmup(self.arguments).as_secs_f64().to_string()),
         ];
         options.extend(self.arguments.client_cpus.as_ref().map(|cpus| ("--cpus", cpus.to_list())));
         options.extend(load.threads.map(|threads| ("--threads", threads.to_string())));
-        options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+        options.extend(load.rate.map(|rate| ("--rate", rate.to_string())));
+        options.push(("--arrivals", load.arrivals.to_string()));
+        let options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+        options.chain(workload.recipe.to_options()).collect()
     }
 
     /// Whether the generator ended well; it is killed at an interrupt or when it takes too long.
@@ -234,42 +236,38 @@ impl Comparing<'_> {
 
 impl Contender {
     /// Loads the keys a workload wants, unless they are there.
-    fn fill(
-        &mut self,
-        workload: &Workload,
-        arguments: &CompareArguments,
-        interrupt: &Interrupt,
-    ) -> Result<(), CompareError> {
-        let Some(line) = &workload.preload else {
+    fn fill(&mut self, recipe: &Recipe, interrupt: &Interrupt) -> Result<(), CompareError> {
+        let Some(mix) = recipe.preload_mix()? else {
             return Ok(());
         };
-        let wanted = Some((line.clone(), workload.value_bytes));
-        if self.preloaded == wanted {
+        let wanted = Recipe { commands: Vec::new(), ..recipe.clone() };
+        if self.preloaded.as_ref() == Some(&wanted) {
             return Ok(());
         }
-        let value_bytes = workload.value_bytes as usize;
-        let template = Template::parse(line, Placeholders { value_bytes, ..arguments.load.placeholders() })?;
-        preload(&self.server.target(), &template, arguments.load.key_space, interrupt)
+        preload(&Access::plain(self.server.target()), &mix, recipe.key_space, interrupt)
             .map_err(|source| CompareError::Preload { name: self.server.name.clone(), source })?;
-        self.preloaded = wanted;
+        self.preloaded = Some(wanted);
         Ok(())
     }
 }
 
-/// The named workloads, or the one that the other options describe.
-fn workloads(arguments: &CompareArguments) -> Vec<Workload> {
+/// The named workloads with what flags say about keys, or the one that flags describe.
+fn workloads(arguments: &CompareArguments) -> Result<Vec<Workload>, CompareError> {
     let load = &arguments.load;
-    match &arguments.command {
-        None => arguments.workloads.clone(),
-        Some(command) => vec![Workload {
-            name: format!("command-d{}-c{}-p{}", load.value_size, load.connections, load.pipeline),
-            command: command.clone(),
-            preload: load.preload.clone(),
-            value_bytes: load.value_size,
-            connections: load.connections,
-            pipeline: load.pipeline,
-        }],
+    let with_flags = |workload: &Workload| -> Result<Workload, CompareError> {
+        let recipe = workload.recipe.clone().with_flags(&arguments.recipe)?;
+        Ok(Workload { recipe, ..workload.clone() })
+    };
+    if !arguments.workloads.is_empty() {
+        return arguments.workloads.iter().map(with_flags).collect();
     }
+    let recipe = Recipe::default().with_flags(&arguments.recipe)?;
+    Ok(vec![Workload {
+        name: format!("command-d{}-c{}-p{}", recipe.values, load.connections, load.pipeline),
+        recipe,
+        connections: load.connections,
+        pipeline: load.pipeline,
+    }])
 }
 
 fn seconds(arguments: &CompareArguments) -> Duration {

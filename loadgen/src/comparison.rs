@@ -17,7 +17,6 @@ pub struct Comparison {
     pub machine: String,
     pub seconds: f64,
     pub warmup_seconds: f64,
-    pub key_space: u64,
     pub seed: u64,
     pub boost: bool,
     pub workloads: Vec<WorkloadResult>,

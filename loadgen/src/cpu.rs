@@ -65,6 +65,11 @@ impl ServerTimes {
     }
 }
 
+/// The CPU time of a server's threads so far.
+pub fn server_cpu(server: Pid) -> io::Result<Duration> {
+    ServerTimes::now(server).map(|times| times.by_nanoseconds)
+}
+
 /// The CPU times when the first thread began to measure and when the last one ended: read by the threads themselves,
 /// so that the requests which they count are those of the time between.
 pub struct Observer {

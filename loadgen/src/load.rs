@@ -1,15 +1,13 @@
 //! A thread's part of the load, without its sockets: which connection awaits how many replies, and what came.
 
+use std::collections::VecDeque;
 use std::io;
 
-use crate::latency::Latencies;
+use crate::arrivals::Arrivals;
+use crate::counts::Counts;
+use crate::mix::Composed;
 use crate::reply::{MalformedReply, ReplyParser};
 use crate::ring::Event;
-
-/// Nanoseconds without any reply after which the server counts as stuck.
-const STALL_NS: u64 = 10_000_000_000;
-/// Texts of error replies that are kept to be shown.
-pub const ERROR_EXAMPLES_MAX: usize = 3;
 
 /// Why a run cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -22,30 +20,33 @@ pub enum Failure {
     Malformed(#[from] MalformedReply),
     #[error("the server answers more than it was asked")]
     TooManyReplies,
-    #[error("the server has not answered for {} s", STALL_NS / 1_000_000_000)]
-    Stalled,
+    #[error("the server has not answered for {seconds} s")]
+    Stalled { seconds: f64 },
     #[error("io_uring fails: {0}")]
     Ring(io::Error),
 }
 
-/// What a thread has counted since it last began to measure.
-pub struct Counts {
-    pub requests: u64,
-    pub errors: u64,
-    /// The first different texts of errors.
-    pub error_examples: Vec<String>,
-    pub latencies: Latencies,
+/// When a connection may send.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Loop {
+    /// A batch as soon as the one before is answered.
+    Closed,
+    /// Whenever a request is due, while fewer than the pipeline's are unanswered.
+    Open,
 }
 
-/// A closed loop: a connection sends a batch, and the next one when all its replies are in.
+/// Sends and replies of the connections of one thread.
 pub struct Load {
     connections: Vec<Connection>,
-    /// Connections which may send their next batch.
-    ready: Vec<usize>,
+    /// Connections which may send, in the order in which they became ready.
+    ready: VecDeque<usize>,
+    kind: Loop,
     pipeline: u32,
     /// Requests which may still be sent; `None`: any number.
     unsent: Option<u64>,
     replied_at_ns: u64,
+    /// Without any reply for longer, the server counts as stuck.
+    stall_ns: u64,
     pub counts: Counts,
     pub failure: Option<Failure>,
 }
@@ -53,22 +54,38 @@ pub struct Load {
 #[derive(Default)]
 struct Connection {
     parser: ReplyParser,
+    /// Requests without a reply, oldest first; at most as many entries as the pipeline.
+    in_flight: VecDeque<InFlight>,
     awaited: u64,
     sending: bool,
-    sent_at_ns: u64,
+    ready: bool,
+}
+
+/// Requests of one kind with the same time.
+#[derive(Clone, Copy)]
+struct InFlight {
+    /// When they were sent, or, in an open loop, due.
+    at_ns: u64,
+    kind: u16,
+    /// Replies to each of them.
+    replies: u32,
+    /// Replies to come, to all of them.
+    rest: u64,
 }
 
 impl Load {
-    pub fn new(connections: usize, pipeline: u32, now_ns: u64) -> Load {
+    pub fn new(connections: usize, kind: Loop, pipeline: u32, kinds: usize, stall_ns: u64) -> Load {
         let mut fresh = Vec::new();
-        fresh.resize_with(connections, Connection::default);
+        fresh.resize_with(connections, || Connection { ready: true, ..Connection::default() });
         Load {
             connections: fresh,
-            ready: (0..connections).rev().collect(),
+            ready: (0..connections).collect(),
+            kind,
             pipeline,
             unsent: None,
-            replied_at_ns: now_ns,
-            counts: Counts::new(),
+            replied_at_ns: 0,
+            stall_ns,
+            counts: Counts::new(kinds),
             failure: None,
         }
     }
@@ -77,7 +94,7 @@ impl Load {
     pub fn begin_measuring(&mut self, quota: Option<u64>) {
         let awaited: u64 = self.connections.iter().map(|connection| connection.awaited).sum();
         self.unsent = quota.map(|quota| quota.saturating_sub(awaited));
-        self.counts = Counts::new();
+        self.counts.clear();
     }
 
     /// True when the quota has been sent and answered.
@@ -85,24 +102,36 @@ impl Load {
         self.unsent == Some(0) && self.connections.iter().all(|connection| connection.awaited == 0)
     }
 
-    /// A connection that may send, and the number of requests; the caller must send them and call `note_sent_at`.
-    pub fn take_ready(&mut self) -> Option<(usize, u32)> {
-        let requests = match self.unsent {
-            Some(0) => return None,
-            Some(unsent) => unsent.min(u64::from(self.pipeline)) as u32,
-            None => self.pipeline,
-        };
-        let index = self.ready.pop()?;
-        self.unsent = self.unsent.map(|unsent| unsent - u64::from(requests));
-        let connection = &mut self.connections[index];
-        debug_assert!(connection.awaited == 0 && !connection.sending);
-        connection.awaited = u64::from(requests);
-        connection.sending = true;
-        Some((index, requests))
+    /// Connections which may send, if anything may be sent.
+    pub fn ready_count(&self) -> u64 {
+        if self.unsent == Some(0) { 0 } else { self.ready.len() as u64 }
     }
 
-    pub fn note_sent_at(&mut self, connection: usize, now_ns: u64) {
-        self.connections[connection].sent_at_ns = now_ns;
+    /// A connection that may send, and how many requests it may: at least one, at most `wanted`. The caller sends them,
+    /// after calling `note_request` for each.
+    pub fn take_ready(&mut self, wanted: u64) -> Option<(usize, u64)> {
+        let allowed = self.unsent.unwrap_or(u64::MAX);
+        if allowed == 0 {
+            return None;
+        }
+        let index = self.ready.pop_front()?;
+        let connection = &mut self.connections[index];
+        debug_assert!(!connection.sending && connection.awaited < u64::from(self.pipeline));
+        connection.ready = false;
+        connection.sending = true;
+        let room = u64::from(self.pipeline) - connection.awaited;
+        Some((index, wanted.min(room).min(allowed)))
+    }
+
+    pub fn note_request(&mut self, connection: usize, at_ns: u64, composed: Composed) {
+        self.unsent = self.unsent.map(|unsent| unsent - 1);
+        let Composed { kind, replies } = composed;
+        let connection = &mut self.connections[connection];
+        connection.awaited += 1;
+        match connection.in_flight.back_mut() {
+            Some(last) if (last.at_ns, last.kind) == (at_ns, kind) => last.rest += u64::from(replies),
+            _ => connection.in_flight.push_back(InFlight { at_ns, kind, replies, rest: u64::from(replies) }),
+        }
     }
 
     pub fn on_event(&mut self, event: Event<'_>, now_ns: u64) {
@@ -126,54 +155,74 @@ impl Load {
     fn receive(&mut self, index: usize, bytes: &[u8], now_ns: u64) -> Result<(), Failure> {
         let connection = &mut self.connections[index];
         let counts = &mut self.counts;
-        let replies = connection.parser.feed(bytes, &mut |text| counts.note_error(text))?;
-        connection.awaited = connection.awaited.checked_sub(replies).ok_or(Failure::TooManyReplies)?;
-        counts.requests += replies;
-        counts.latencies.record(now_ns.saturating_sub(connection.sent_at_ns), replies);
+        let mut replies = connection.parser.feed(bytes, &mut |text| counts.note_error(text))?;
+        while replies > 0 {
+            let entry = connection.in_flight.front_mut().ok_or(Failure::TooManyReplies)?;
+            let taken = replies.min(entry.rest);
+            let requests = entry.take(taken);
+            counts.note_answered(entry.kind, now_ns.saturating_sub(entry.at_ns), requests);
+            connection.awaited -= requests;
+            replies -= taken;
+            if entry.rest == 0 {
+                connection.in_flight.pop_front();
+            }
+        }
         self.replied_at_ns = now_ns;
         self.note_if_ready(index);
         Ok(())
     }
 
     fn note_if_ready(&mut self, index: usize) {
-        let connection = &self.connections[index];
-        if connection.awaited == 0 && !connection.sending {
-            self.ready.push(index);
+        let connection = &mut self.connections[index];
+        let has_room = match self.kind {
+            Loop::Closed => connection.awaited == 0,
+            Loop::Open => connection.awaited < u64::from(self.pipeline),
+        };
+        if has_room && !connection.sending && !connection.ready {
+            connection.ready = true;
+            self.ready.push_back(index);
         }
     }
 
     fn check_progress(&mut self, now_ns: u64) {
-        let waiting = self.connections.iter().any(|connection| connection.awaited > 0);
-        if waiting && now_ns.saturating_sub(self.replied_at_ns) > STALL_NS {
-            self.failure.get_or_insert(Failure::Stalled);
+        let oldest = self.connections.iter().filter_map(|connection| connection.in_flight.front());
+        let Some(oldest_ns) = oldest.map(|entry| entry.at_ns).min() else {
+            return;
+        };
+        if now_ns.saturating_sub(oldest_ns.max(self.replied_at_ns)) > self.stall_ns {
+            self.failure.get_or_insert(Failure::Stalled { seconds: self.stall_ns as f64 / 1e9 });
+        }
+    }
+
+    /// Counts what is unanswered at the end. In an open loop its age is a latency as well, as is that of requests which
+    /// are due but could not be sent: otherwise a server would look better the less it answers.
+    pub fn finish(&mut self, arrivals: Option<&mut Arrivals>, now_ns: u64) {
+        for connection in &self.connections {
+            for entry in &connection.in_flight {
+                let (requests, age_ns) = (entry.requests(), now_ns.saturating_sub(entry.at_ns));
+                self.counts.note_unanswered(self.kind, age_ns, requests);
+            }
+        }
+        if let Some(arrivals) = arrivals.filter(|_| self.unsent.is_none()) {
+            while arrivals.next_ns() <= now_ns {
+                let age_ns = now_ns - arrivals.take();
+                self.counts.note_unanswered(self.kind, age_ns, 1);
+            }
         }
     }
 }
 
-impl Counts {
-    pub fn new() -> Counts {
-        Counts { requests: 0, errors: 0, error_examples: Vec::new(), latencies: Latencies::new() }
+impl InFlight {
+    /// Requests that have at least one reply to come.
+    fn requests(&self) -> u64 {
+        if self.replies == 1 { self.rest } else { self.rest.div_ceil(u64::from(self.replies)) }
     }
 
-    fn note_error(&mut self, text: &[u8]) {
-        self.errors += 1;
-        if self.error_examples.len() < ERROR_EXAMPLES_MAX {
-            let text = String::from_utf8_lossy(text).into_owned();
-            if !self.error_examples.contains(&text) {
-                self.error_examples.push(text);
-            }
-        }
-    }
-
-    pub fn add(&mut self, other: Counts) {
-        self.requests += other.requests;
-        self.errors += other.errors;
-        self.latencies.add(&other.latencies);
-        for text in other.error_examples {
-            if self.error_examples.len() < ERROR_EXAMPLES_MAX && !self.error_examples.contains(&text) {
-                self.error_examples.push(text);
-            }
-        }
+    /// Takes replies off; gives the number of requests that got their last one.
+    fn take(&mut self, replies: u64) -> u64 {
+        let before = self.requests();
+        self.rest -= replies;
+        before - self.requests()
     }
 }
 

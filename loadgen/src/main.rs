@@ -1,26 +1,38 @@
 //! basalt-load: a load generator for RESP servers.
 
+mod access;
 mod arguments;
+mod arrivals;
 mod compare;
 mod comparison;
+mod counts;
 mod cpu;
 mod folder;
 mod interrupt;
+mod keys;
 mod latency;
 mod launch;
 mod load;
+mod mix;
+mod plain;
 mod preload;
+mod preset;
+mod progress;
 mod random;
+mod recipe;
 mod reply;
 mod report;
 mod ring;
 mod run;
 mod server;
+mod sizes;
 mod target;
 mod template;
+mod timeline;
 mod words;
 mod worker;
 mod workload;
+mod workload_file;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -29,7 +41,8 @@ use clap::Parser;
 
 use arguments::{Action, Arguments, CompareArguments, RunArguments};
 use interrupt::Interrupt;
-use report::{Ended, RunReport, write_json};
+use report::{Ended, RunReport, write_json, write_text};
+use run::Run;
 
 /// What a shell reports for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -50,10 +63,13 @@ fn main() -> ExitCode {
 
 fn run(arguments: &RunArguments) -> Result<ExitCode, Box<dyn Error>> {
     let interrupt = Interrupt::on_signals()?;
-    let report = run::run(arguments, &interrupt)?;
+    let Run { report, latencies } = run::run(arguments, &interrupt)?;
     print!("{}", report.table());
     if let Some(path) = &arguments.json {
         write_json(path, &report)?;
+    }
+    if let Some(path) = &arguments.hgrm {
+        write_text(path, &latencies.hgrm())?;
     }
     Ok(exit_code(&report))
 }

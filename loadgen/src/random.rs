@@ -1,5 +1,10 @@
 //! A small, fast, seeded generator of numbers: what a run asks for can be asked for again.
 
+use std::convert::Infallible;
+
+use rand::TryRng;
+use rand_distr::Distribution;
+
 /// SplitMix64: one addition and three multiply-xor steps for each number.
 pub struct Random {
     state: u64,
@@ -21,6 +26,35 @@ impl Random {
     /// A number in `0..bound`; its bias is below `bound` / 2^64.
     pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// A number in `low..=high`, which are at most 2^63 apart.
+    pub fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.below(high - low + 1)
+    }
+
+    pub fn sample<T>(&mut self, distribution: &impl Distribution<T>) -> T {
+        distribution.sample(self)
+    }
+}
+
+/// What distributions of the library draw from.
+impl TryRng for Random {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok((self.next() >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.next())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::latency::LatencySummary;
+use crate::latency::{CurvePoint, LatencySummary};
+use crate::timeline::TimelinePoint;
 
 /// The results of a run. Names in it stay as they are: other tools read them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,9 +17,15 @@ pub struct RunReport {
     pub target: String,
     pub connections: u64,
     pub pipeline: u32,
+    /// Requests per second that were due; `None` in a closed loop.
+    pub rate: Option<f64>,
+    pub arrivals: Option<String>,
     pub threads: u64,
+    pub keys: String,
     pub key_space: u64,
+    /// On average.
     pub value_bytes: u64,
+    pub value_sizes: String,
     pub seed: u64,
     /// Seconds that were measured.
     pub seconds: f64,
@@ -27,9 +34,17 @@ pub struct RunReport {
     pub errors: u64,
     /// The first different texts of errors.
     pub error_examples: Vec<String>,
+    /// Requests without a reply at the end; with a rate, also those that were due and could not be sent.
+    pub unanswered: u64,
     pub requests_per_second: f64,
-    /// From the sending of a request's batch to its reply.
+    /// From the sending of a request's batch to its reply; with a rate, from the time it was due. There, what is
+    /// unanswered counts with its age.
     pub latency_us: LatencySummary,
+    /// The same as a curve.
+    pub latency_curve: Vec<CurvePoint>,
+    /// For each command of a mix.
+    pub commands: Vec<CommandReport>,
+    pub timeline: Vec<TimelinePoint>,
     /// CPU time of the generator's threads, for each request.
     pub cpu_us_per_request: f64,
     /// The same in percent of one CPU for each thread: near 100 the generator is the bottleneck.
@@ -41,6 +56,14 @@ pub struct RunReport {
     pub ended: Ended,
     /// Why, if it failed.
     pub failure: Option<String>,
+}
+
+/// One command of a mix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommandReport {
+    pub command: String,
+    pub requests: u64,
+    pub latency_us: LatencySummary,
 }
 
 /// CPU time of the server that --server-pid names.
@@ -78,6 +101,11 @@ pub enum ReportError {
 pub fn write_json(path: &Path, document: &impl Serialize) -> Result<(), ReportError> {
     let mut text = serde_json::to_string_pretty(document).expect("reports have only text keys");
     text.push('\n');
+    write_text(path, &text)
+}
+
+/// Writes a text.
+pub fn write_text(path: &Path, text: &str) -> Result<(), ReportError> {
     fs::write(path, text).map_err(|source| ReportError::Write { path: path.to_owned(), source })
 }
 
@@ -99,12 +127,21 @@ impl RunReport {
         let threads = count(self.threads, "thread");
         row("command", self.command.clone());
         row("load", format!("{connections}, pipeline {}, {threads}, {}", self.pipeline, self.target));
+        if let (Some(rate), Some(arrivals)) = (self.rate, &self.arrivals) {
+            row("rate", format!("{rate} requests/s, {arrivals} arrivals; latency from when they were due"));
+        }
         row("requests", format!("{} in {:.2} s", grouped(self.requests), self.seconds));
         row("errors", self.errors_text());
+        if self.rate.is_some() {
+            row("unanswered", format!("{} (counted with their age)", grouped(self.unanswered)));
+        }
         row("requests/s", grouped(self.requests_per_second.round() as u64));
         let LatencySummary { p50, p90, p99, p999, p9999, max } = self.latency_us;
         row("latency us", format!("p50 {p50:.1}  p90 {p90:.1}  p99 {p99:.1}"));
         row("", format!("p99.9 {p999:.1}  p99.99 {p9999:.1}  max {max:.1}"));
+        if self.commands.len() > 1 {
+            self.commands.iter().for_each(|command| row("", command.line()));
+        }
         let own =
             format!("{:.3} us/request, {:.0} % of its threads", self.cpu_us_per_request, self.cpu_percent);
         row("own CPU", own);
@@ -124,6 +161,13 @@ impl RunReport {
         let examples: Vec<String> =
             self.error_examples.iter().map(|text| format!("\n{:15}{text}", "")).collect();
         format!("{}{}", grouped(self.errors), examples.concat())
+    }
+}
+
+impl CommandReport {
+    fn line(&self) -> String {
+        let LatencySummary { p50, p99, max, .. } = self.latency_us;
+        format!("{:>12}  p50 {p50:.1}  p99 {p99:.1}  max {max:.1}  {}", grouped(self.requests), self.command)
     }
 }
 
@@ -155,14 +199,22 @@ pub mod tests {
             target: "127.0.0.1:6379".to_owned(),
             connections: 50,
             pipeline: 16,
+            rate: None,
+            arrivals: None,
             threads: 1,
+            keys: "uniform".to_owned(),
             key_space: 1000,
             value_bytes: 64,
+            value_sizes: "64".to_owned(),
             seed: 1,
             seconds: 2.0,
             requests: 2_000_000,
             errors: 0,
             error_examples: vec![],
+            unanswered: 0,
+            latency_curve: vec![],
+            commands: vec![],
+            timeline: vec![],
             requests_per_second: 1_000_000.0,
             latency_us: LatencySummary { p50: 1.0, p90: 2.0, p99: 3.0, p999: 4.0, p9999: 5.0, max: 6.0 },
             cpu_us_per_request: 0.5,

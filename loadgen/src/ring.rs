@@ -125,20 +125,21 @@ impl Ring {
         }
     }
 
-    /// The bytes that `send` sends a prefix of.
+    /// The bytes that `send` sends.
     ///
     /// Panics while a send of this connection is in flight: the kernel may be reading them.
-    pub fn batch_mut(&mut self, connection: usize) -> &mut [u8] {
+    pub fn batch_mut(&mut self, connection: usize) -> &mut Vec<u8> {
         assert!(!self.memory.sending[connection], "no send is in flight");
         &mut self.memory.links[connection].batch
     }
 
-    /// Queues a send of the first `bytes` bytes of the connection's batch; ends in `Sent` or `Lost`.
+    /// Queues a send of the connection's batch; ends in `Sent` or `Lost`.
     ///
-    /// Panics while a send of this connection is in flight, or when the batch is shorter.
-    pub fn send(&mut self, connection: usize, bytes: usize) -> io::Result<()> {
-        let start = self.batch_mut(connection)[..bytes].as_ptr();
-        let length = u32::try_from(bytes).expect("a batch is far below 4 GiB");
+    /// Panics while a send of this connection is in flight.
+    pub fn send(&mut self, connection: usize) -> io::Result<()> {
+        let batch = self.batch_mut(connection);
+        let start = batch.as_ptr();
+        let length = u32::try_from(batch.len()).expect("a batch is far below 4 GiB");
         let socket = Fd(self.memory.links[connection].socket.as_raw_fd());
         let entry = opcode::Send::new(socket, start, length)
             .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL)
@@ -162,8 +163,8 @@ impl Ring {
     fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
         loop {
             // SAFETY: every entry built above points to a socket, a batch, the buffers or the tick's time, all in
-            // `memory`. A batch is neither moved nor lent out while `sending` is set, links are never added or
-            // removed, and `memory` is freed only after the last completion of each request (`drop` below).
+            // `memory`. A batch is neither lent out, and so neither changed nor moved, while `sending` is set, links are
+            // never added or removed, and `memory` is freed only after the last completion of each request (`drop` below).
             if unsafe { self.uring.submission().push(entry) }.is_ok() {
                 self.in_flight += 1;
                 return Ok(());
@@ -180,6 +181,15 @@ impl Ring {
     /// Submits, and sleeps until there is an event, or a signal arrives.
     pub fn wait(&mut self) -> io::Result<()> {
         accept_interruption(self.uring.submit_and_wait(1))
+    }
+
+    /// As `wait`, but for no longer than `time`.
+    pub fn wait_for(&mut self, time: Duration) -> io::Result<()> {
+        let time = Timespec::from(time);
+        match self.uring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&time)) {
+            Err(error) if error.raw_os_error() == Some(libc::ETIME) => Ok(()),
+            entered => accept_interruption(entered),
+        }
     }
 
     /// Shows every event that is there. Received bytes can be looked at only during the call.

@@ -1,20 +1,30 @@
 //! One run: connections, threads, the time to measure, and one report from all of them.
 
+use std::sync::atomic::Ordering;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
+use crate::access::{Access, ConnectError};
 use crate::arguments::RunArguments;
+use crate::arrivals::Arrivals;
+use crate::counts::Counts;
 use crate::cpu::{CpuTimes, Observer, ServerTimes, online_cpus};
 use crate::interrupt::Interrupt;
-use crate::load::{Counts, Failure};
+use crate::keys::Part;
+use crate::latency::Latencies;
+use crate::load::Failure;
+use crate::mix::Mix;
 use crate::preload::{PreloadError, preload};
-use crate::report::{Ended, RunReport, ServerReport};
+use crate::progress::{Bar, Goal};
+use crate::recipe::{Recipe, RecipeError};
+use crate::report::{CommandReport, Ended, RunReport, ServerReport};
 use crate::ring::Link;
-use crate::target::ConnectError;
-use crate::template::{Template, TemplateError};
-use crate::worker::{self, Outcome, Phase, Plan};
+use crate::template::TemplateError;
+use crate::timeline::{Timeline, TimelinePoint};
+use crate::worker::{self, Outcome, Phase, Plan, Progress};
+use crate::workload_file::WorkloadFile;
 
 /// How long to measure when neither time nor requests are given.
 const SECONDS_DEFAULT: Duration = Duration::from_secs(10);
@@ -30,6 +40,8 @@ const ACCOUNTS_PART: f64 = 0.02;
 /// Why there is nothing to report.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
     #[error(transparent)]
     Template(#[from] TemplateError),
     #[error(transparent)]
@@ -49,41 +61,98 @@ struct Measured {
     outcomes: Vec<Outcome>,
     /// CPU times at the beginning and the end.
     times: Option<(CpuTimes, CpuTimes)>,
+    timeline: Vec<TimelinePoint>,
     interrupted: bool,
 }
 
+/// What a run found, and all of its latencies.
+pub struct Run {
+    pub report: RunReport,
+    pub latencies: Latencies,
+}
+
+/// What is to be run, checked.
+struct Prepared<'a> {
+    arguments: &'a RunArguments,
+    recipe: Recipe,
+    mix: Mix,
+    access: Access,
+    threads: u64,
+    server: Option<Pid>,
+}
+
 /// Connects, preloads, measures, and reports.
-pub fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<RunReport, RunError> {
-    let load = &arguments.load;
-    let template = Template::parse(&arguments.command, load.placeholders())?;
-    let filler =
-        load.preload.as_deref().map(|line| Template::parse(line, load.placeholders())).transpose()?;
-    let target = arguments.target();
-    // Plans first: whatever is wrong with the arguments shows before the server hears of it.
-    let batch = template.batch(load.pipeline)?;
-    if batch.len().saturating_mul(load.connections as usize) > BATCHES_BYTES_MAX {
-        return Err(RunError::LargeBatches { connections: load.connections });
+pub fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Run, RunError> {
+    // Whatever is wrong with the arguments shows before the server hears of it.
+    let prepared = Prepared::new(arguments)?;
+    if let Some(mix) = prepared.recipe.preload_mix()? {
+        preload(&prepared.access, &mix, prepared.recipe.key_space, interrupt)?;
     }
-    let threads = thread_count(arguments)?;
-    if let Some(filler) = &filler {
-        preload(&target, filler, load.key_space, interrupt)?;
-    }
-    let sockets = target.connect_all(load.connections as usize, arguments.shard)?;
-    let mut links: Vec<Link> =
-        sockets.into_iter().map(|socket| Link { socket, batch: batch.clone() }).collect();
-    let observer = Observer::new(arguments.server_pid.and_then(Pid::from_raw)).map_err(RunError::Cpu)?;
-    let plans = (0..threads).map(|index| Plan {
-        links: links.split_off(links.len() - share(load.connections, threads, index) as usize),
-        template: &template,
-        pipeline: load.pipeline,
-        quota: arguments.requests.map(|requests| share(requests, threads, index)),
-        cpu: arguments.cpus.as_ref().map(|cpus| cpus.0[index as usize % cpus.0.len()]),
-        seed: load.seed.wrapping_add(index),
-        observer: &observer,
-    });
-    let outcomes = measure(arguments, plans.collect(), interrupt);
+    let sockets = prepared.access.connect_all(arguments.load.connections as usize, arguments.shard)?;
+    let mut links: Vec<Link> = sockets.into_iter().map(|socket| Link { socket, batch: Vec::new() }).collect();
+    let observer = Observer::new(prepared.server).map_err(RunError::Cpu)?;
+    let progress = Progress::default();
+    let plans: Vec<Plan<'_>> =
+        (0..prepared.threads).map(|index| prepared.plan(index, &mut links, &observer, &progress)).collect();
+    let (outcomes, timeline) = measure(arguments, plans, prepared.server, &progress, interrupt);
     let times = observer.into_times();
-    Ok(report(arguments, Measured { outcomes, times, interrupted: interrupt.is_set() }))
+    Ok(prepared.report(Measured { outcomes, times, timeline, interrupted: interrupt.is_set() }))
+}
+
+impl<'a> Prepared<'a> {
+    fn new(arguments: &'a RunArguments) -> Result<Prepared<'a>, RunError> {
+        let recipe = recipe(arguments)?;
+        let mix = recipe.mix()?;
+        let connections = arguments.load.connections;
+        let batch_bytes = mix.batch_bytes(arguments.load.pipeline)?;
+        if batch_bytes.saturating_mul(connections as usize) > BATCHES_BYTES_MAX {
+            return Err(RunError::LargeBatches { connections });
+        }
+        Ok(Prepared {
+            arguments,
+            recipe,
+            mix,
+            access: arguments.access.access(),
+            threads: thread_count(arguments)?,
+            server: arguments.server_pid.and_then(Pid::from_raw),
+        })
+    }
+
+    /// One thread's share, for which it takes its connections from `links`.
+    fn plan<'b>(
+        &'b self,
+        index: u64,
+        links: &mut Vec<Link>,
+        observer: &'b Observer,
+        progress: &'b Progress,
+    ) -> Plan<'b> {
+        let (load, cpus) = (&self.arguments.load, &self.arguments.cpus);
+        let part = Part { index, count: self.threads };
+        let seed = load.seed.wrapping_add(index);
+        let connections = share(load.connections, self.threads, index) as usize;
+        let arrivals = |rate| Arrivals::new(rate, load.arrivals, part, seed.rotate_left(32));
+        Plan {
+            links: links.split_off(links.len() - connections),
+            composer: self.mix.composer(seed, part),
+            kinds: self.mix.templates().len(),
+            pipeline: load.pipeline,
+            arrivals: load.rate.map(arrivals),
+            reply_time_max: load.reply_timeout,
+            quota: self.arguments.requests.map(|requests| share(requests, self.threads, index)),
+            cpu: cpus.as_ref().map(|cpus| cpus.0[index as usize % cpus.0.len()]),
+            observer,
+            progress,
+        }
+    }
+}
+
+fn recipe(arguments: &RunArguments) -> Result<Recipe, RecipeError> {
+    let base = match (&arguments.workload, &arguments.preset) {
+        (Some(path), _) => Recipe::of_file(&WorkloadFile::read(path)?)?,
+        (None, Some(name)) => Recipe::of_preset(name)?,
+        (None, None) => Recipe::default(),
+    };
+    base.with_flags(&arguments.recipe)
 }
 
 fn thread_count(arguments: &RunArguments) -> Result<u64, RunError> {
@@ -101,10 +170,19 @@ fn share(total: u64, threads: u64, index: u64) -> u64 {
     total / threads + u64::from(index < total % threads)
 }
 
-fn measure(arguments: &RunArguments, plans: Vec<Plan<'_>>, interrupt: &Interrupt) -> Vec<Outcome> {
-    let seconds = match (arguments.load.seconds, arguments.requests) {
-        (None, Some(_)) => Duration::MAX,
-        (seconds, _) => seconds.unwrap_or(SECONDS_DEFAULT),
+fn measure(
+    arguments: &RunArguments,
+    plans: Vec<Plan<'_>>,
+    server: Option<Pid>,
+    progress: &Progress,
+    interrupt: &Interrupt,
+) -> (Vec<Outcome>, Vec<TimelinePoint>) {
+    let (seconds, goal) = match (arguments.load.seconds, arguments.requests) {
+        (None, Some(requests)) => (Duration::MAX, Goal::Requests(requests)),
+        (seconds, _) => {
+            let seconds = seconds.unwrap_or(SECONDS_DEFAULT);
+            (seconds, Goal::Time(seconds))
+        }
     };
     let phase = Phase::warming();
     let warmup = arguments.load.warmup.unwrap_or_default();
@@ -116,69 +194,106 @@ fn measure(arguments: &RunArguments, plans: Vec<Plan<'_>>, interrupt: &Interrupt
         let phase = &phase;
         let threads: Vec<_> =
             plans.into_iter().map(|plan| scope.spawn(move || worker::run(plan, phase))).collect();
-        watch(&threads, warmup, interrupt);
+        watch(&threads, warmup, interrupt, |_| ());
         phase.begin_measuring();
-        watch(&threads, seconds, interrupt);
+        let mut timeline = Timeline::new(server);
+        let bar = Bar::new(goal);
+        watch(&threads, seconds, interrupt, |elapsed| {
+            let requests = progress.requests.load(Ordering::Relaxed);
+            timeline.observe(requests);
+            bar.show(elapsed, requests, progress.errors.load(Ordering::Relaxed));
+        });
         phase.end();
-        threads.into_iter().map(|thread| thread.join().expect("a thread returns its failures")).collect()
+        let join =
+            |thread: ScopedJoinHandle<'_, Outcome>| thread.join().expect("a thread returns its failures");
+        (threads.into_iter().map(join).collect(), timeline.points())
     })
 }
 
 /// Waits for the time to pass, or for something that ends a run early.
-fn watch(threads: &[ScopedJoinHandle<'_, Outcome>], time: Duration, interrupt: &Interrupt) {
+fn watch(
+    threads: &[ScopedJoinHandle<'_, Outcome>],
+    time: Duration,
+    interrupt: &Interrupt,
+    mut meanwhile: impl FnMut(Duration),
+) {
     let began = Instant::now();
     // A thread that has met its quota leaves the others to meet theirs; one that fails ends all.
     let ended = || threads.iter().all(ScopedJoinHandle::is_finished);
     while !interrupt.is_set() && !ended() {
-        match time.checked_sub(began.elapsed()) {
+        let elapsed = began.elapsed();
+        meanwhile(elapsed);
+        match time.checked_sub(elapsed) {
             None | Some(Duration::ZERO) => return,
             Some(rest) => thread::sleep(rest.min(LOOK)),
         }
     }
 }
 
-fn report(arguments: &RunArguments, measured: Measured) -> RunReport {
-    let load = &arguments.load;
-    let Measured { outcomes, times, interrupted } = measured;
-    let threads = outcomes.len() as u64;
-    let mut counts = Counts::new();
-    let mut failure = None;
-    let (mut elapsed, mut cpu) = (Duration::ZERO, Duration::ZERO);
-    for outcome in outcomes {
-        counts.add(outcome.counts);
-        elapsed = elapsed.max(outcome.elapsed);
-        cpu += outcome.cpu;
-        failure = failure.or(outcome.failure);
+impl Prepared<'_> {
+    fn report(&self, measured: Measured) -> Run {
+        let load = &self.arguments.load;
+        let Measured { outcomes, times, timeline, interrupted } = measured;
+        let threads = outcomes.len() as u64;
+        let mut counts = Counts::new(self.mix.templates().len());
+        let mut failure = None;
+        let (mut elapsed, mut cpu) = (Duration::ZERO, Duration::ZERO);
+        for outcome in outcomes {
+            counts.add(outcome.counts);
+            elapsed = elapsed.max(outcome.elapsed);
+            cpu += outcome.cpu;
+            failure = failure.or(outcome.failure);
+        }
+        let machine = times.map(|(before, after)| machine_report(before, after, counts.requests));
+        let failure = failure.map(|failure| describe(&failure, &counts, load.connections)).or_else(|| {
+            let silent = counts.requests == 0 && !interrupted;
+            silent.then(|| "the server answered no request at all".to_owned())
+        });
+        let latencies = counts.latencies();
+        let report = RunReport {
+            command: self.recipe.title(),
+            target: self.access.target.to_string(),
+            connections: load.connections,
+            pipeline: load.pipeline,
+            rate: load.rate,
+            arrivals: load.rate.map(|_| load.arrivals.to_string()),
+            threads,
+            keys: self.recipe.keys.to_string(),
+            key_space: self.recipe.key_space,
+            value_bytes: self.recipe.values.mean().round() as u64,
+            value_sizes: self.recipe.values.to_string(),
+            seed: load.seed,
+            seconds: elapsed.as_secs_f64(),
+            requests: counts.requests,
+            errors: counts.errors,
+            unanswered: counts.unanswered,
+            requests_per_second: ratio(counts.requests as f64, elapsed.as_secs_f64()),
+            latency_us: latencies.summary(),
+            latency_curve: latencies.curve(),
+            commands: self.command_reports(&counts),
+            timeline,
+            cpu_us_per_request: per_request(cpu, counts.requests),
+            cpu_percent: percent(cpu, elapsed * threads as u32),
+            other_cpu_percent: machine.map_or(0.0, |machine| machine.other_cpu_percent),
+            server: machine.and_then(|machine| machine.server),
+            error_examples: counts.error_examples,
+            ended: match (&failure, interrupted) {
+                (Some(_), _) => Ended::Failed,
+                (None, true) => Ended::Interrupted,
+                (None, false) => Ended::Completed,
+            },
+            failure,
+        };
+        Run { report, latencies }
     }
-    let machine = times.map(|(before, after)| machine_report(before, after, counts.requests));
-    let failure = failure.map(|failure| describe(&failure, &counts, load.connections)).or_else(|| {
-        (counts.requests == 0 && !interrupted).then(|| "the server answered no request at all".to_owned())
-    });
-    RunReport {
-        command: arguments.command.clone(),
-        target: arguments.target().to_string(),
-        connections: load.connections,
-        pipeline: load.pipeline,
-        threads,
-        key_space: load.key_space,
-        value_bytes: load.value_size,
-        seed: load.seed,
-        seconds: elapsed.as_secs_f64(),
-        requests: counts.requests,
-        errors: counts.errors,
-        requests_per_second: ratio(counts.requests as f64, elapsed.as_secs_f64()),
-        latency_us: counts.latencies.summary(),
-        cpu_us_per_request: per_request(cpu, counts.requests),
-        cpu_percent: percent(cpu, elapsed * threads as u32),
-        other_cpu_percent: machine.map_or(0.0, |machine| machine.other_cpu_percent),
-        server: machine.and_then(|machine| machine.server),
-        error_examples: counts.error_examples,
-        ended: match (&failure, interrupted) {
-            (Some(_), _) => Ended::Failed,
-            (None, true) => Ended::Interrupted,
-            (None, false) => Ended::Completed,
-        },
-        failure,
+
+    fn command_reports(&self, counts: &Counts) -> Vec<CommandReport> {
+        let report = |(template, latencies): (&crate::template::Template, &Latencies)| CommandReport {
+            command: template.line().to_owned(),
+            requests: latencies.count(),
+            latency_us: latencies.summary(),
+        };
+        self.mix.templates().iter().zip(&counts.kinds).map(report).collect()
     }
 }
 

@@ -9,8 +9,6 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 /// How long one connection may take to be accepted.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -25,41 +23,9 @@ pub enum Target {
     Unix(PathBuf),
 }
 
-/// Not all of the wanted connections could be opened.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot connect to {target}: {source} ({open} of {wanted} connections were open, no request was sent)"
-)]
-pub struct ConnectError {
-    pub target: Target,
-    pub open: usize,
-    pub wanted: usize,
-    pub source: io::Error,
-}
-
 impl Target {
-    /// Opens connections one after the other; with a shard, only those that it serves are kept.
-    pub fn connect_all(&self, wanted: usize, shard: Option<u16>) -> Result<Vec<OwnedFd>, ConnectError> {
-        raise_open_files(wanted as u64 + 64);
-        let mut sockets = Vec::with_capacity(wanted);
-        while sockets.len() < wanted {
-            let connected = match shard {
-                None => self.connect(),
-                Some(shard) => self.connect_to_shard(shard),
-            };
-            let socket = connected.map_err(|source| ConnectError {
-                target: self.clone(),
-                open: sockets.len(),
-                wanted,
-                source,
-            })?;
-            sockets.push(socket);
-        }
-        Ok(sockets)
-    }
-
     /// Connects until the kernel has chosen the core that is wanted.
-    fn connect_to_shard(&self, shard: u16) -> io::Result<OwnedFd> {
+    pub fn connect_to_shard(&self, shard: u16) -> io::Result<OwnedFd> {
         let wanted = format!(" shard={shard}\n");
         for _ in 0..ATTEMPTS_PER_SHARD {
             let mut stream = File::from(self.connect()?);
@@ -98,16 +64,6 @@ impl Target {
                 Err(last)
             }
         }
-    }
-}
-
-/// Raises the limit of open files if it is too low. Not being allowed to shows when a connection fails.
-fn raise_open_files(wanted: u64) {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some_and(|current| current < wanted) {
-        let allowed = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-        // Should this fail, connecting reports "too many open files" with the count it got to.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum: limit.maximum });
     }
 }
 

@@ -1,18 +1,35 @@
-//! A command line with placeholders, made into request bytes of which only the digits of keys ever change.
+//! Requests as bytes, made once; what changes is written over, or between, the bytes that stay.
 //!
-//! `{key}` becomes a zero-padded number, `{value}` a fixed text. All requests of a template have one
-//! length, so that a batch of them is one block and a part of a batch is a prefix of it.
+//! A template is one command, or several that are answered one by one but count as one request, as in
+//! `MULTI ; INCR {key} ; EXEC`. Placeholders are:
+//!
+//! - `{key}` a number drawn from the key space, zeros in front; `{same-key}` the one drawn last in this request;
+//!   `{new-key}` one that nobody has had
+//! - `{keys:N}` and `{pairs:N}` stand for N words with a `{key}` each, and for N pairs of such a word and a `{value}`
+//! - `{value}` a text as long as value sizes say
+//! - `{random:N}` a number of N digits; `{number:LOW-HIGH}` and `{ttl}` a number that is a word of its own
+//!
+//! Anything else in braces is text, as hash tags are.
 
+mod piece;
+
+use crate::keys::KeySampler;
 use crate::random::Random;
+use crate::sizes::ValueSizes;
 use crate::words::{self, WordsError};
 
-/// Most bytes of one connection's batch: a bound against a slip of the finger, not a measured limit.
-pub const BATCH_BYTES_MAX: usize = 64 << 20;
+use piece::{Builder, Piece};
 
-/// The widest `{key}` that makes sense: every `u64` fits.
+pub use piece::parse_range;
+
+/// Most digits of a key: what a u64 can have.
 pub const KEY_DIGITS_MAX: usize = 20;
+/// Most bytes of a batch of requests: the generator keeps one for each connection.
+pub const BATCH_BYTES_MAX: usize = 256 << 20;
+/// Most words that one placeholder stands for, and most words of a template.
+const WORDS_MAX: usize = 100_000;
 
-/// Why a command cannot be made into requests.
+/// Why a command cannot be sent.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum TemplateError {
     #[error("cannot read command {line:?}: {source}")]
@@ -21,113 +38,175 @@ pub enum TemplateError {
     NarrowKey { key_space: u64, needed: usize, digits: usize },
     #[error("a batch of {pipeline} requests of {request_bytes} bytes is more than {BATCH_BYTES_MAX} bytes")]
     LargeBatch { pipeline: u32, request_bytes: usize },
+    #[error("cannot read {placeholder} in command {line:?}: {reason}")]
+    Placeholder { line: String, placeholder: String, reason: &'static str },
+    #[error("command {line:?} holds {{value}} twice in one word, but sizes of values vary")]
+    TwoValues { line: String },
+    #[error("command {line:?} has more than {WORDS_MAX} words")]
+    ManyWords { line: String },
+    #[error("command {line:?} holds {{ttl}}, but no --ttl is given")]
+    NoTtl { line: String },
+    #[error("command {line:?} has nothing between two semicolons")]
+    EmptyCommand { line: String },
 }
 
 /// What the placeholders stand for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Placeholders {
-    /// Keys are numbers in `0..key_space`.
+    /// Keys are numbers in `0..key_space`, and above it when requests create keys.
     pub key_space: u64,
     /// Digits that a key is padded to with zeros.
     pub key_digits: usize,
-    /// Bytes of `{value}`.
-    pub value_bytes: usize,
+    pub values: ValueSizes,
+    /// Bounds of `{ttl}`.
+    pub ttl: Option<(u64, u64)>,
 }
 
-/// One request as bytes, and where the keys stand in it.
+/// One request, and where it changes.
 #[derive(Debug)]
 pub struct Template {
-    request: Vec<u8>,
-    /// Where each key's changing digits begin: those above the key space stay zero.
-    key_positions: Vec<usize>,
-    changing_digits: usize,
-    key_space: u64,
+    line: String,
+    pieces: Vec<Piece>,
+    commands: u32,
+    request_bytes_max: usize,
+}
+
+/// What a thread draws from when it fills templates in.
+pub struct Draws<'a> {
+    pub keys: KeySampler,
+    pub random: Random,
+    pub sizes: &'a ValueSizes,
+    /// Text that values are cut from.
+    pub text: &'a [u8],
+    key: u64,
+}
+
+impl<'a> Draws<'a> {
+    pub fn new(keys: KeySampler, seed: u64, sizes: &'a ValueSizes, text: &'a [u8]) -> Draws<'a> {
+        Draws { keys, random: Random::new(seed), sizes, text, key: 0 }
+    }
 }
 
 impl Template {
     /// Reads a command line such as `SET key:{key} {value}`.
-    pub fn parse(line: &str, placeholders: Placeholders) -> Result<Template, TemplateError> {
-        let Placeholders { key_space, key_digits, value_bytes } = placeholders;
+    pub fn parse(line: &str, placeholders: &Placeholders) -> Result<Template, TemplateError> {
+        let Placeholders { key_space, key_digits, .. } = *placeholders;
         let needed = decimal_digits(key_space.saturating_sub(1));
         if needed > key_digits {
             return Err(TemplateError::NarrowKey { key_space, needed, digits: key_digits });
         }
         let words =
             words::split(line).map_err(|source| TemplateError::Words { line: line.to_owned(), source })?;
-        let value = value_of(value_bytes);
-        let zeros = "0".repeat(key_digits);
-        let mut request = format!("*{}\r\n", words.len()).into_bytes();
-        let mut key_positions = Vec::new();
-        for word in &words {
-            // The value first: should it ever hold "{key}", that is not a placeholder.
-            let pieces: Vec<&str> = word.split("{key}").collect();
-            let pieces: Vec<String> = pieces.iter().map(|piece| piece.replace("{value}", &value)).collect();
-            let bytes = pieces.iter().map(String::len).sum::<usize>() + key_digits * (pieces.len() - 1);
-            request.extend_from_slice(format!("${bytes}\r\n").as_bytes());
-            for (index, piece) in pieces.iter().enumerate() {
-                if index > 0 {
-                    key_positions.push(request.len() + key_digits - needed);
-                    request.extend_from_slice(zeros.as_bytes());
-                }
-                request.extend_from_slice(piece.as_bytes());
+        let mut builder = Builder::new(line, placeholders);
+        let mut commands = 0;
+        for command in words.split(|word| word == ";") {
+            if command.is_empty() {
+                return Err(TemplateError::EmptyCommand { line: line.to_owned() });
             }
-            request.extend_from_slice(b"\r\n");
+            builder.command(command)?;
+            commands += 1;
         }
-        Ok(Template { request, key_positions, changing_digits: needed, key_space })
+        Ok(builder.into_template(commands))
     }
 
-    pub fn request_bytes(&self) -> usize {
-        self.request.len()
+    pub fn line(&self) -> &str {
+        &self.line
     }
 
-    /// A block of `pipeline` requests, their keys all zero.
-    pub fn batch(&self, pipeline: u32) -> Result<Vec<u8>, TemplateError> {
-        let request_bytes = self.request.len();
+    /// Replies to one request.
+    pub fn commands(&self) -> u32 {
+        self.commands
+    }
+
+    /// Fails when a batch of so many requests would be too large to be kept.
+    pub fn check_batch(&self, pipeline: u32) -> Result<usize, TemplateError> {
+        let request_bytes = self.request_bytes_max;
         match request_bytes.checked_mul(pipeline as usize) {
-            Some(bytes) if bytes <= BATCH_BYTES_MAX => Ok(self.request.repeat(pipeline as usize)),
+            Some(bytes) if bytes <= BATCH_BYTES_MAX => Ok(bytes),
             _ => Err(TemplateError::LargeBatch { pipeline, request_bytes }),
         }
     }
 
-    /// Gives every key in a block of requests a number of its own, uniform over the key space.
-    pub fn draw_keys(&self, batch: &mut [u8], random: &mut Random) {
-        debug_assert!(batch.len().is_multiple_of(self.request.len()));
-        for request in batch.chunks_exact_mut(self.request.len()) {
-            for &position in &self.key_positions {
-                let digits = &mut request[position..position + self.changing_digits];
-                write_decimal(digits, random.below(self.key_space));
+    /// Appends one request with everything drawn anew.
+    pub fn append(&self, draws: &mut Draws<'_>, requests: &mut Vec<u8>) {
+        let mut value_bytes = 0;
+        for piece in &self.pieces {
+            match piece {
+                Piece::Bytes { bytes, patches } => {
+                    let start = requests.len();
+                    requests.extend_from_slice(bytes);
+                    for patch in patches {
+                        let number = patch.draw(draws);
+                        let first = start + patch.position;
+                        write_decimal(&mut requests[first..first + patch.digits], number);
+                    }
+                }
+                Piece::Length { others } => {
+                    value_bytes = draws.sizes.draw(&mut draws.random);
+                    append_header(requests, value_bytes + others);
+                }
+                Piece::Value => requests.extend_from_slice(&draws.text[..value_bytes]),
+                Piece::Number { low, high } => append_number(requests, draws.random.between(*low, *high)),
             }
         }
     }
+}
 
-    /// Appends one request in which every key is `key`.
-    pub fn append_with_key(&self, key: u64, requests: &mut Vec<u8>) {
-        let start = requests.len();
-        requests.extend_from_slice(&self.request);
-        for &position in &self.key_positions {
-            let first = start + position;
-            write_decimal(&mut requests[first..first + self.changing_digits], key);
+impl piece::Patch {
+    fn draw(&self, draws: &mut Draws<'_>) -> u64 {
+        match self.what {
+            piece::Drawn::Key => {
+                draws.key = draws.keys.draw(&mut draws.random);
+                draws.key
+            }
+            piece::Drawn::NewKey => {
+                draws.key = draws.keys.create();
+                draws.key
+            }
+            piece::Drawn::SameKey => draws.key,
+            piece::Drawn::Between { low, high } => draws.random.between(low, high),
         }
     }
+}
+
+fn append_header(requests: &mut Vec<u8>, bytes: usize) {
+    let mut digits = [b'0'; KEY_DIGITS_MAX];
+    let count = decimal_digits(bytes as u64);
+    write_decimal(&mut digits[..count], bytes as u64);
+    requests.push(b'$');
+    requests.extend_from_slice(&digits[..count]);
+    requests.extend_from_slice(b"\r\n");
+}
+
+fn append_number(requests: &mut Vec<u8>, number: u64) {
+    let mut digits = [b'0'; KEY_DIGITS_MAX];
+    let count = decimal_digits(number);
+    write_decimal(&mut digits[..count], number);
+    append_header(requests, count);
+    requests.extend_from_slice(&digits[..count]);
+    requests.extend_from_slice(b"\r\n");
 }
 
 fn decimal_digits(number: u64) -> usize {
     number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
-/// Fills `digits` with the number, zeros in front; higher digits of the number are dropped.
-fn write_decimal(digits: &mut [u8], mut number: u64) {
-    for digit in digits.iter_mut().rev() {
+/// Writes a number over zeros, at the end of them; higher digits of the number than there are zeros are dropped.
+fn write_decimal(zeros: &mut [u8], mut number: u64) {
+    for digit in zeros.iter_mut().rev() {
+        if number == 0 {
+            return;
+        }
         *digit = b'0' + (number % 10) as u8;
         number /= 10;
     }
 }
 
 /// Letters and digits that do not compress, the same in every run.
-fn value_of(value_bytes: usize) -> String {
+pub fn value_text(bytes: usize) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut random = Random::new(1);
-    (0..value_bytes).map(|_| char::from(LETTERS[random.below(64) as usize])).collect()
+    (0..bytes).map(|_| char::from(LETTERS[random.below(64) as usize])).collect()
 }
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
 //! One thread of the generator: it moves bytes between its load and its ring, and little else.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::io;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::arrivals::Arrivals;
+use crate::counts::Counts;
 use crate::cpu::Observer;
-use crate::load::{Counts, Failure, Load};
-use crate::random::Random;
-use crate::ring::{Link, Ring};
-use crate::template::Template;
+use crate::load::{Failure, Load, Loop};
+use crate::mix::Composer;
+use crate::ring::{Event, Link, Ring};
 
 /// Sends handed to the kernel at once. It bounds how far the time noted for a send can lie before the send itself, and
 /// costs one system call for as many sends: against 16, 4 takes 4 us off the median of 50 connections for 1.6 % of CPU,
@@ -45,14 +48,28 @@ impl Phase {
 /// What a thread is given.
 pub struct Plan<'a> {
     pub links: Vec<Link>,
-    pub template: &'a Template,
+    pub composer: Composer<'a>,
+    /// How many kinds of requests the composer makes.
+    pub kinds: usize,
     pub pipeline: u32,
+    /// When requests are due; `None` in a closed loop.
+    pub arrivals: Option<Arrivals>,
+    /// How long the server may leave everything unanswered.
+    pub reply_time_max: Duration,
     /// Requests to be answered while measuring; `None`: until the phase ends.
     pub quota: Option<u64>,
     /// The only CPU to run on.
     pub cpu: Option<usize>,
-    pub seed: u64,
     pub observer: &'a Observer,
+    /// Where others see how far this thread is.
+    pub progress: &'a Progress,
+}
+
+/// Requests and errors of all threads since they measure, as far as they have told.
+#[derive(Default)]
+pub struct Progress {
+    pub requests: AtomicU64,
+    pub errors: AtomicU64,
 }
 
 /// What a thread gives back.
@@ -69,11 +86,12 @@ struct Worker<'a> {
     plan: Plan<'a>,
     ring: Ring,
     load: Load,
-    random: Random,
     clock: Instant,
     measuring: bool,
     /// Since when requests are counted, and the thread's CPU time then.
     since: (Instant, Duration),
+    /// Requests and errors that `progress` has been told of.
+    told: (u64, u64),
 }
 
 /// Runs a thread's share until the phase ends, its quota is met, or it fails.
@@ -85,21 +103,24 @@ pub fn run(mut plan: Plan<'_>, phase: &Phase) -> Outcome {
         // makes the measurement worse.
         let _ = sched_setaffinity(None, &cpus);
     }
+    // An open loop sleeps until requests are due: 50 us more, which is usual, would be added to their latency.
+    let _ = set_current_timer_slack(NonZeroU64::new(1));
     let links = std::mem::take(&mut plan.links);
     let connections = links.len();
     match Ring::new(links, TICK) {
         Err(error) => Outcome {
-            counts: Counts::new(),
+            counts: Counts::new(plan.kinds),
             elapsed: Duration::ZERO,
             cpu: Duration::ZERO,
             failure: Some(Failure::Ring(error)),
         },
         Ok(ring) => {
-            let random = Random::new(plan.seed);
-            let load = Load::new(connections, plan.pipeline, 0);
+            let kind = if plan.arrivals.is_some() { Loop::Open } else { Loop::Closed };
+            let stall_ns = plan.reply_time_max.as_nanos() as u64;
+            let load = Load::new(connections, kind, plan.pipeline, plan.kinds, stall_ns);
             let clock = Instant::now();
-            Worker { plan, ring, load, random, clock, measuring: false, since: (clock, thread_cpu()) }
-                .run(phase)
+            let since = (clock, thread_cpu());
+            Worker { plan, ring, load, clock, measuring: false, since, told: (0, 0) }.run(phase)
         }
     }
 }
@@ -113,6 +134,7 @@ impl Worker<'_> {
                     self.measuring = true;
                     self.plan.observer.observe();
                     self.load.begin_measuring(self.plan.quota);
+                    self.told = (0, 0);
                     self.since = (Instant::now(), thread_cpu());
                 }
                 _ => (),
@@ -130,35 +152,99 @@ impl Worker<'_> {
         let (since, cpu_before) = self.since;
         let (elapsed, cpu) = (since.elapsed(), thread_cpu() - cpu_before);
         self.plan.observer.observe();
+        let now_ns = self.now_ns();
+        self.load.finish(self.plan.arrivals.as_mut(), now_ns);
+        self.tell();
         Outcome { elapsed, cpu, failure: self.load.failure, counts: self.load.counts }
     }
 
-    /// Sends what is ready, sleeps until something happens, and takes in all of it.
-    fn turn(&mut self) -> std::io::Result<()> {
-        self.send_ready()?;
-        self.ring.wait()?;
+    /// Sends what may be sent, sleeps until something happens, and takes in all of it.
+    fn turn(&mut self) -> io::Result<()> {
+        match self.plan.arrivals {
+            None => {
+                self.send_ready()?;
+                self.ring.wait()?;
+            }
+            Some(_) => match self.send_due()? {
+                None => self.ring.wait()?,
+                Some(rest) => self.ring.wait_for(rest)?,
+            },
+        }
         let now_ns = self.now_ns();
         let Worker { ring, load, .. } = self;
-        ring.drain(|event| load.on_event(event, now_ns))
+        let mut ticked = false;
+        ring.drain(|event| {
+            ticked |= matches!(event, Event::Tick);
+            load.on_event(event, now_ns);
+        })?;
+        if ticked && self.measuring {
+            self.tell();
+        }
+        Ok(())
     }
 
-    fn send_ready(&mut self) -> std::io::Result<()> {
-        let request_bytes = self.plan.template.request_bytes();
+    fn send_ready(&mut self) -> io::Result<()> {
         let mut now_ns = self.now_ns();
         let mut queued = 0;
-        while let Some((connection, requests)) = self.load.take_ready() {
+        while let Some((connection, requests)) = self.load.take_ready(u64::MAX) {
             if queued == SENDS_PER_SUBMIT {
                 self.ring.submit()?;
                 now_ns = self.now_ns();
                 queued = 0;
             }
-            let bytes = requests as usize * request_bytes;
-            self.plan.template.draw_keys(&mut self.ring.batch_mut(connection)[..bytes], &mut self.random);
-            self.ring.send(connection, bytes)?;
-            self.load.note_sent_at(connection, now_ns);
+            let batch = self.ring.batch_mut(connection);
+            batch.clear();
+            for _ in 0..requests {
+                let composed = self.plan.composer.append(batch);
+                self.load.note_request(connection, now_ns, composed);
+            }
+            self.ring.send(connection)?;
             queued += 1;
         }
         Ok(())
+    }
+
+    /// Sends what is due on connections that have room. Gives the time until more is, unless none has room.
+    fn send_due(&mut self) -> io::Result<Option<Duration>> {
+        let Worker { plan, ring, load, clock, .. } = self;
+        let Plan { arrivals: Some(arrivals), composer, .. } = plan else { return Ok(None) };
+        let mut queued = 0;
+        loop {
+            let now_ns = clock.elapsed().as_nanos() as u64;
+            let (due, ready) = (arrivals.due(now_ns), load.ready_count());
+            if ready == 0 {
+                return Ok(None);
+            }
+            if due == 0 {
+                return Ok(Some(Duration::from_nanos(arrivals.next_ns() - now_ns)));
+            }
+            // Spread over the connections; several at once when there are more than connections.
+            let Some((connection, requests)) = load.take_ready(due.div_ceil(ready)) else { return Ok(None) };
+            let batch = ring.batch_mut(connection);
+            batch.clear();
+            for _ in 0..requests {
+                if arrivals.next_ns() > now_ns {
+                    break;
+                }
+                let due_ns = arrivals.take();
+                load.note_request(connection, due_ns, composer.append(batch));
+            }
+            ring.send(connection)?;
+            queued += 1;
+            if queued == SENDS_PER_SUBMIT {
+                ring.submit()?;
+                queued = 0;
+            }
+        }
+    }
+
+    /// Adds what is new to the common count.
+    fn tell(&mut self) {
+        let now = (self.load.counts.requests, self.load.counts.errors);
+        let progress = self.plan.progress;
+        progress.requests.fetch_add(now.0 - self.told.0, Ordering::Relaxed);
+        progress.errors.fetch_add(now.1 - self.told.1, Ordering::Relaxed);
+        self.told = now;
     }
 
     fn now_ns(&self) -> u64 {

@@ -1,105 +1,15 @@
 //! The program as a user meets it: what it says, writes and exits with, against a small server in this process.
 
-use std::io::{Read, Write};
+mod support;
+
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
+use std::process::Output;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use serde_json::Value;
-
-/// How the server answers one request.
-#[derive(Clone, Copy)]
-enum Answer {
-    Value,
-    Error,
-    /// Closes the connection after so many requests of it.
-    CloseAfter(u64),
-    Garbage,
-}
-
-/// A folder for results, gone at the end of the test.
-struct Results(PathBuf);
-
-impl Results {
-    fn new() -> Results {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("basalt-load-test-{}-{number}", std::process::id()));
-        std::fs::create_dir(&path).unwrap();
-        Results(path)
-    }
-
-    fn path(&self) -> String {
-        self.0.join("results.json").display().to_string()
-    }
-
-    fn document(&self) -> Value {
-        serde_json::from_str(&std::fs::read_to_string(self.path()).unwrap()).unwrap()
-    }
-}
-
-impl Drop for Results {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).unwrap();
-    }
-}
-
-/// Starts a server on a free port; gives the port and the number of requests it has seen.
-fn serve(answer: Answer) -> (u16, Arc<AtomicU64>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let seen = Arc::new(AtomicU64::new(0));
-    let counter = Arc::clone(&seen);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let counter = Arc::clone(&counter);
-            let stream = stream.unwrap();
-            stream.set_nodelay(true).unwrap();
-            thread::spawn(move || answer_all(stream, answer, &counter));
-        }
-    });
-    (port, seen)
-}
-
-/// Answers until the client goes. Requests are counted by their arrays' headers: no argument here holds a `*`.
-fn answer_all(mut stream: impl Read + Write, answer: Answer, seen: &AtomicU64) {
-    let mut block = [0; 4096];
-    let mut served = 0;
-    while let Ok(length @ 1..) = stream.read(&mut block) {
-        let requests = block[..length].iter().filter(|&&byte| byte == b'*').count() as u64;
-        seen.fetch_add(requests, Ordering::Relaxed);
-        served += requests;
-        let reply: &[u8] = match answer {
-            Answer::CloseAfter(limit) if served > limit => return,
-            Answer::Value | Answer::CloseAfter(_) => b"$5\r\nhello\r\n",
-            Answer::Error => b"-ERR no such thing\r\n",
-            Answer::Garbage => b"HTTP/1.1 400 Bad Request\r\n",
-        };
-        if stream.write_all(&reply.repeat(requests as usize)).is_err() {
-            return;
-        }
-    }
-}
-
-fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_basalt-load"));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-fn run(port: u16, arguments: &[&str]) -> Output {
-    program().args(["run", "--port", &port.to_string()]).args(arguments).output().unwrap()
-}
-
-fn texts(output: &Output) -> (String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (text(&output.stdout), text(&output.stderr))
-}
+use support::{Answer, Results, answer_all, interrupt, program, run, serve, texts, wait_until};
 
 #[test]
 fn a_run_answers_exactly_the_requests_asked_for() {
@@ -152,7 +62,9 @@ fn unix_sockets_are_servers_too() {
     let listener = UnixListener::bind(&path).unwrap();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            thread::spawn(move || answer_all(stream.unwrap(), Answer::Value, &AtomicU64::new(0)));
+            thread::spawn(move || {
+                answer_all(stream.unwrap(), Answer::Value, &AtomicU64::new(0), Instant::now())
+            });
         }
     });
     let arguments =
@@ -220,25 +132,14 @@ fn impossible_loads_are_refused_before_connecting() {
         (&["--command", "GET 'x"][..], "quote is not closed"),
         (&["--command", "GET {key}", "--key-digits", "2"], "digits"),
         (&["--command", "PING", "--connections", "2", "--threads", "3"], "3 threads"),
+        (&["--connections", "2"], "no command"),
+        (&["--workload", "/missing.toml"], "/missing.toml"),
         (&["--command", "SET a {value}", "--value-size", "60000000", "--pipeline", "9"], "batch"),
     ] {
         let output = run(1, arguments);
         let (_, errors) = texts(&output);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(errors.contains(message), "{arguments:?}: {errors}");
-    }
-}
-
-fn interrupt(child: &Child) {
-    let pid = rustix::process::Pid::from_child(child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-}
-
-fn wait_until(condition: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !condition() {
-        assert!(began.elapsed() < Duration::from_secs(20), "it did not come about");
-        thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -266,7 +167,7 @@ fn small_server() {
     for stream in listener.incoming() {
         let stream = stream.unwrap();
         stream.set_nodelay(true).unwrap();
-        thread::spawn(move || answer_all(stream, Answer::Value, &AtomicU64::new(0)));
+        thread::spawn(move || answer_all(stream, Answer::Value, &AtomicU64::new(0), Instant::now()));
     }
 }
 
