@@ -156,6 +156,9 @@ pub struct RunArguments {
     /// Write the results to this file, too.
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub json: Option<PathBuf>,
+    /// Write a page with charts to this file, which a browser shows without anything else.
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub html: Option<PathBuf>,
     /// Write the whole distribution of latencies to this file, as HDR histogram plotters read it.
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub hgrm: Option<PathBuf>,
@@ -192,6 +195,9 @@ pub struct CompareArguments {
     /// Write all results to this file, too.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write a page with tables and charts to this file, which a browser shows without anything else.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     #[command(flatten)]
     pub load: LoadArguments,
 }

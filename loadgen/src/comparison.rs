@@ -229,14 +229,30 @@ fn off_by(ratio: Spread) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Control, Runs, Spread, WorkloadResult};
+pub mod tests {
+    use super::{Comparison, Control, Runs, Spread, WorkloadResult};
     use crate::report::tests::sample;
 
     fn runs(name: &str, rates: &[f64]) -> Runs {
         let round = |&requests_per_second| crate::report::RunReport { requests_per_second, ..sample() };
         let rounds = rates.iter().map(round).collect();
         Runs { name: name.to_owned(), server_command: "server".to_owned(), rounds }
+    }
+
+    pub fn sample_comparison() -> Comparison {
+        let point = |quantile, us| crate::latency::CurvePoint { quantile, us };
+        let mut servers = vec![runs("a", &[100.0, 200.0]), runs("<b>", &[200.0, 400.0])];
+        for round in servers.iter_mut().flat_map(|runs| &mut runs.rounds) {
+            round.latency_curve = vec![point(0.0, 5.0), point(1.0, 50.0)];
+        }
+        Comparison {
+            machine: "a machine".to_owned(),
+            seconds: 3.0,
+            warmup_seconds: 0.3,
+            seed: 1,
+            boost: false,
+            workloads: vec![WorkloadResult::of("w", "GET k", servers, Control::None).unwrap()],
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod comparison;
 mod counts;
 mod cpu;
 mod folder;
+mod html;
 mod interrupt;
 mod keys;
 mod latency;
@@ -68,6 +69,9 @@ fn run(arguments: &RunArguments) -> Result<ExitCode, Box<dyn Error>> {
     if let Some(path) = &arguments.json {
         write_json(path, &report)?;
     }
+    if let Some(path) = &arguments.html {
+        write_text(path, &html::run_page(&report))?;
+    }
     if let Some(path) = &arguments.hgrm {
         write_text(path, &latencies.hgrm())?;
     }
@@ -95,6 +99,9 @@ fn compare(arguments: &CompareArguments) -> Result<ExitCode, Box<dyn Error>> {
     let comparison = compare::compare(arguments, &interrupt)?;
     if let Some(path) = &arguments.json {
         write_json(path, &comparison)?;
+    }
+    if let Some(path) = &arguments.html {
+        write_text(path, &html::compare_page(&comparison))?;
     }
     if interrupt.is_set() {
         eprintln!("basalt-load: interrupted, results are those of the rounds up to then");

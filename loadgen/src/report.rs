@@ -13,6 +13,8 @@ use crate::timeline::TimelinePoint;
 /// The results of a run. Names in it stay as they are: other tools read them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
+    /// The name of a preset or of a file.
+    pub workload: Option<String>,
     pub command: String,
     pub target: String,
     pub connections: u64,
@@ -195,6 +197,7 @@ pub mod tests {
 
     pub fn sample() -> RunReport {
         RunReport {
+            workload: None,
             command: "GET key:{key}".to_owned(),
             target: "127.0.0.1:6379".to_owned(),
             connections: 50,

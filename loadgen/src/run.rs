@@ -251,6 +251,7 @@ impl Prepared<'_> {
         });
         let latencies = counts.latencies();
         let report = RunReport {
+            workload: self.workload_name(),
             command: self.recipe.title(),
             target: self.access.target.to_string(),
             connections: load.connections,
@@ -285,6 +286,11 @@ impl Prepared<'_> {
             failure,
         };
         Run { report, latencies }
+    }
+
+    fn workload_name(&self) -> Option<String> {
+        let file = self.arguments.workload.as_ref().and_then(|path| path.file_stem());
+        file.map(|name| name.to_string_lossy().into_owned()).or_else(|| self.arguments.preset.clone())
     }
 
     fn command_reports(&self, counts: &Counts) -> Vec<CommandReport> {

@@ -192,7 +192,9 @@ fn servers_are_compared_in_rounds_with_a_control() {
     let (first, second) = (format!("one={server}"), format!("two={server}"));
     let servers = ["--server", &first, "--server", &second, "--control", "--rounds", "2", "--seconds", "0.2"];
     let workloads = ["--workload", "get-c2", "--workload", "ping-c3-p4", "--key-space", "100"];
-    let output = compare(&results, &[&servers[..], &workloads[..], &["--json", &results.path()]].concat());
+    let page = results.0.join("page.html").display().to_string();
+    let files = ["--json", &results.path(), "--html", &page];
+    let output = compare(&results, &[&servers[..], &workloads[..], &files].concat());
     let (table, errors) = texts(&output);
     assert!(output.status.success(), "{errors}");
     assert!(table.contains("ping-d64-c3-p4: PING (2 rounds)") && table.contains("noise: one'"), "{table}");
@@ -205,6 +207,8 @@ fn servers_are_compared_in_rounds_with_a_control() {
         assert!(server["cpu_us_per_request"]["median"].as_f64().unwrap() > 0.0, "{server}");
     }
     assert_eq!(servers[0]["cpu_ratio"]["median"], 1.0);
+    let page = std::fs::read_to_string(results.0.join("page.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains(">two</td>") && !page.contains("<script"), "{page}");
 }
 
 #[test]
