@@ -32,6 +32,8 @@ pub enum Action {
     Run(RunArguments),
     /// Start several servers and measure them side by side, in turns.
     Compare(CompareArguments),
+    /// Check every reply of a server against a model of what was written to it.
+    Verify(VerifyArguments),
     /// Become a command, on given CPUs and in a session of its own.
     #[command(hide = true)]
     Launch(LaunchArguments),
@@ -200,6 +202,39 @@ pub struct CompareArguments {
     pub html: Option<PathBuf>,
     #[command(flatten)]
     pub load: LoadArguments,
+}
+
+#[derive(Args, Clone)]
+pub struct VerifyArguments {
+    #[command(flatten)]
+    pub access: AccessArguments,
+    /// Connections, each with keys of its own.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub connections: u64,
+    /// Requests that a connection sends at once.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub pipeline: u32,
+    /// Keys of each connection.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub keys: u64,
+    /// Bytes of texts when they are written; they grow from there.
+    #[arg(long, value_name = "BYTES", default_value_t = 32, value_parser = clap::value_parser!(u64).range(0..=1 << 20))]
+    pub value_size: u64,
+    /// Names the keys, and begins the sequence of requests.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Seconds to read and write at random; afterwards every key is read once more.
+    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
+    pub seconds: Duration,
+    /// Seconds after which a reply is late.
+    #[arg(long, value_name = "S", default_value = "1", value_parser = parse_seconds)]
+    pub late_after: Duration,
+    /// Seconds without any reply after which the server counts as stuck.
+    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
+    pub reply_timeout: Duration,
+    /// Write the results to this file, too.
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub json: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -30,6 +30,7 @@ mod sizes;
 mod target;
 mod template;
 mod timeline;
+mod verify;
 mod words;
 mod worker;
 mod workload;
@@ -40,7 +41,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Action, Arguments, CompareArguments, RunArguments};
+use arguments::{Action, Arguments, CompareArguments, RunArguments, VerifyArguments};
 use interrupt::Interrupt;
 use report::{Ended, RunReport, write_json, write_text};
 use run::Run;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().action {
         Action::Run(arguments) => run(&arguments),
         Action::Compare(arguments) => compare(&arguments),
+        Action::Verify(arguments) => verify(&arguments),
         Action::Launch(arguments) => {
             launch::become_command(&arguments).map_err(Into::into).map(|never| match never {})
         }
@@ -108,4 +110,26 @@ fn compare(arguments: &CompareArguments) -> Result<ExitCode, Box<dyn Error>> {
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Box<dyn Error>> {
+    let interrupt = Interrupt::on_signals()?;
+    let report = verify::verify(arguments, &interrupt)?;
+    print!("{}", report.table());
+    if let Some(path) = &arguments.json {
+        write_json(path, &report)?;
+    }
+    if let Some(failure) = &report.failure {
+        let (checked, unanswered) = (report.checked, report.unanswered);
+        eprintln!("basalt-load: {failure} ({checked} replies were checked, {unanswered} did not come)");
+    }
+    if report.wrong + report.late > 0 {
+        let (wrong, late, checked) = (report.wrong, report.late, report.checked);
+        eprintln!("basalt-load: of {checked} replies {wrong} are wrong and {late} late");
+    }
+    if report.ended == Ended::Interrupted {
+        eprintln!("basalt-load: interrupted, results are those up to then");
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
