@@ -34,6 +34,8 @@ pub enum Action {
     Compare(CompareArguments),
     /// Check every reply of a server against a model of what was written to it.
     Verify(VerifyArguments),
+    /// Publish messages to subscribers and measure how many arrive, and how fast.
+    Pubsub(PubsubArguments),
     /// Become a command, on given CPUs and in a session of its own.
     #[command(hide = true)]
     Launch(LaunchArguments),
@@ -230,6 +232,39 @@ pub struct VerifyArguments {
     #[arg(long, value_name = "S", default_value = "1", value_parser = parse_seconds)]
     pub late_after: Duration,
     /// Seconds without any reply after which the server counts as stuck.
+    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
+    pub reply_timeout: Duration,
+    /// Write the results to this file, too.
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub json: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+pub struct PubsubArguments {
+    #[command(flatten)]
+    pub access: AccessArguments,
+    /// Connections that publish.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub publishers: u64,
+    /// Connections that subscribe, each to one channel.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub subscribers: u64,
+    /// Channels, to which subscribers are dealt out and messages are published in turns.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub channels: u64,
+    /// Bytes of a message, of which 20 are the time it was sent.
+    #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = clap::value_parser!(u64).range(crate::fanout::TIME_DIGITS as u64..=1 << 20))]
+    pub message_size: u64,
+    /// Messages that a publisher sends at once; the next follow when the server has taken all.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub pipeline: u32,
+    /// Messages per second from all publishers, whose latency counts from when they were due (an open loop).
+    #[arg(long, value_name = "R", value_parser = parse_rate)]
+    pub rate: Option<f64>,
+    /// Seconds to publish.
+    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
+    pub seconds: Duration,
+    /// Seconds without any reply to a publisher after which the server counts as stuck.
     #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
     pub reply_timeout: Duration,
     /// Write the results to this file, too.

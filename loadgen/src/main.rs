@@ -7,6 +7,7 @@ mod compare;
 mod comparison;
 mod counts;
 mod cpu;
+mod fanout;
 mod folder;
 mod html;
 mod interrupt;
@@ -41,7 +42,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Action, Arguments, CompareArguments, RunArguments, VerifyArguments};
+use arguments::{Action, Arguments, CompareArguments, PubsubArguments, RunArguments, VerifyArguments};
 use interrupt::Interrupt;
 use report::{Ended, RunReport, write_json, write_text};
 use run::Run;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Action::Run(arguments) => run(&arguments),
         Action::Compare(arguments) => compare(&arguments),
         Action::Verify(arguments) => verify(&arguments),
+        Action::Pubsub(arguments) => pubsub(&arguments),
         Action::Launch(arguments) => {
             launch::become_command(&arguments).map_err(Into::into).map(|never| match never {})
         }
@@ -126,6 +128,31 @@ fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Box<dyn Error>> {
     if report.wrong + report.late > 0 {
         let (wrong, late, checked) = (report.wrong, report.late, report.checked);
         eprintln!("basalt-load: of {checked} replies {wrong} are wrong and {late} late");
+    }
+    if report.ended == Ended::Interrupted {
+        eprintln!("basalt-load: interrupted, results are those up to then");
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn pubsub(arguments: &PubsubArguments) -> Result<ExitCode, Box<dyn Error>> {
+    let interrupt = Interrupt::on_signals()?;
+    let report = fanout::fanout(arguments, &interrupt)?;
+    print!("{}", report.table());
+    if let Some(path) = &arguments.json {
+        write_json(path, &report)?;
+    }
+    let (published, delivered, missing) = (report.published, report.delivered, report.missing);
+    if let Some(failure) = &report.failure {
+        eprintln!("basalt-load: {failure} ({published} messages were published, {delivered} delivered)");
+    }
+    if missing > 0 {
+        eprintln!("basalt-load: {missing} messages are missing, {delivered} were delivered");
+    }
+    if report.errors > 0 {
+        let errors = report.errors;
+        eprintln!("basalt-load: {errors} of {published} replies to PUBLISH are errors");
     }
     if report.ended == Ended::Interrupted {
         eprintln!("basalt-load: interrupted, results are those up to then");

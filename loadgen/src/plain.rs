@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::reply::{MalformedReply, ReplyParser};
 
 /// How long the server may leave a request unanswered.
-const REPLY_TIME_MAX: Duration = Duration::from_secs(10);
+pub const REPLY_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -71,13 +71,13 @@ pub fn request(words: &[&str]) -> Vec<u8> {
 }
 
 /// Lets reads and writes fail after some time. The option is the same for TCP and Unix sockets.
-fn bound_waits(socket: &OwnedFd, time: Option<Duration>) -> io::Result<()> {
+pub fn bound_waits(socket: &OwnedFd, time: Option<Duration>) -> io::Result<()> {
     let socket = std::net::TcpStream::from(socket.try_clone()?);
     socket.set_read_timeout(time)?;
     socket.set_write_timeout(time)
 }
 
-fn name_time_limit(error: io::Error) -> io::Error {
+pub fn name_time_limit(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::WouldBlock {
         let text = format!("the server has not answered for {} s", REPLY_TIME_MAX.as_secs());
         return io::Error::new(io::ErrorKind::TimedOut, text);
