@@ -47,6 +47,11 @@ impl Access {
         Access { target, user: None, password: None, protocol: Protocol::Resp2, database: 0 }
     }
 
+    /// The same at another address.
+    pub fn at(&self, target: Target) -> Access {
+        Access { target, ..self.clone() }
+    }
+
     /// A connection that has been let in.
     pub fn connect(&self) -> io::Result<OwnedFd> {
         self.let_in(self.target.connect()?)

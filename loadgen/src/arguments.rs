@@ -154,6 +154,10 @@ pub struct RunArguments {
     /// Keep only connections that this core of a Basalt server serves, for measuring what crosses cores.
     #[arg(long, value_name = "N", help_heading = "The server")]
     pub shard: Option<u16>,
+    /// The server is one of a cluster: ask it for the others, send every request where its first key belongs, and learn
+    /// from replies that say MOVED.
+    #[arg(long, conflicts_with_all = ["unix", "shard"], help_heading = "The server")]
+    pub cluster: bool,
     /// A server on this machine whose CPU time is measured as well.
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..), help_heading = "The server")]
     pub server_pid: Option<i32>,

@@ -244,7 +244,7 @@ impl Contender {
         if self.preloaded.as_ref() == Some(&wanted) {
             return Ok(());
         }
-        preload(&Access::plain(self.server.target()), &mix, recipe.key_space, interrupt)
+        preload(&Access::plain(self.server.target()), &mix, recipe.key_space, None, interrupt)
             .map_err(|source| CompareError::Preload { name: self.server.name.clone(), source })?;
         self.preloaded = Some(wanted);
         Ok(())

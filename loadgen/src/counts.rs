@@ -1,16 +1,24 @@
 //! What a thread has counted, and adding up what all threads have.
 
+use crate::cluster::Moved;
 use crate::latency::Latencies;
 use crate::load::Loop;
 
 /// Texts of error replies that are kept to be shown.
 pub const ERROR_EXAMPLES_MAX: usize = 3;
 
+/// Moves that wait to be learnt from; one that finds no room will be met again.
+const MOVES_MAX: usize = 1000;
+
 /// Since a thread last began to measure.
 pub struct Counts {
     pub requests: u64,
     /// Replies that are errors.
     pub errors: u64,
+    /// Replies that sent a request to another node of a cluster. They are no errors.
+    pub redirected: u64,
+    /// Those that have not been learnt from.
+    pub moves: Vec<Moved>,
     /// The first different texts of errors.
     pub error_examples: Vec<String>,
     /// Answered requests by their kind.
@@ -26,6 +34,8 @@ impl Counts {
         Counts {
             requests: 0,
             errors: 0,
+            redirected: 0,
+            moves: Vec::new(),
             error_examples: Vec::new(),
             kinds: vec![Latencies::new(); kinds],
             unanswered: 0,
@@ -51,7 +61,14 @@ impl Counts {
         }
     }
 
+    /// Notes the text of an error reply.
     pub fn note_error(&mut self, text: &[u8]) {
+        let moved = Moved::read(text);
+        if moved.is_some() || text.starts_with(b"ASK ") {
+            self.redirected += 1;
+            self.moves.extend(moved.filter(|_| self.moves.len() < MOVES_MAX));
+            return;
+        }
         self.errors += 1;
         if self.error_examples.len() < ERROR_EXAMPLES_MAX {
             let text = String::from_utf8_lossy(text).into_owned();
@@ -64,6 +81,7 @@ impl Counts {
     pub fn add(&mut self, other: Counts) {
         self.requests += other.requests;
         self.errors += other.errors;
+        self.redirected += other.redirected;
         self.unanswered += other.unanswered;
         self.unanswered_ages.add(&other.unanswered_ages);
         for (own, other) in self.kinds.iter_mut().zip(&other.kinds) {

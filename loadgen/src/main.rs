@@ -3,6 +3,7 @@
 mod access;
 mod arguments;
 mod arrivals;
+mod cluster;
 mod compare;
 mod comparison;
 mod counts;
@@ -31,6 +32,7 @@ mod sizes;
 mod target;
 mod template;
 mod timeline;
+mod value;
 mod verify;
 mod words;
 mod worker;

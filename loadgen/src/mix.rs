@@ -1,5 +1,6 @@
 //! Several requests in the proportions that a workload wants, and what their placeholders are drawn from.
 
+use crate::cluster::{Node, SlotMap};
 use crate::keys::{KeyDistribution, KeySampler, Part};
 use crate::template::{BATCH_BYTES_MAX, Draws, Placeholders, Template, TemplateError, value_text};
 
@@ -12,6 +13,10 @@ pub struct WeightedLine {
     pub weight: u64,
     pub line: String,
 }
+
+/// Keys that are drawn until one belongs to the node of a connection. After so many the last one is sent anyway, and the
+/// node answers that it has moved.
+const DRAWS_MAX: u32 = 1000;
 
 /// All that threads send.
 #[derive(Debug)]
@@ -36,6 +41,13 @@ pub struct Composed {
 pub struct Composer<'a> {
     mix: &'a Mix,
     draws: Draws<'a>,
+    route: Option<Route>,
+}
+
+/// Where keys belong in a cluster, and the node of each connection.
+pub struct Route {
+    pub map: SlotMap,
+    pub nodes: Vec<Node>,
 }
 
 impl Mix {
@@ -67,10 +79,10 @@ impl Mix {
         bytes.try_fold(0, |most, bytes| bytes.map(|bytes| most.max(bytes)))
     }
 
-    pub fn composer(&self, seed: u64, part: Part) -> Composer<'_> {
+    pub fn composer(&self, seed: u64, part: Part, route: Option<Route>) -> Composer<'_> {
         let keys = KeySampler::new(self.keys, self.placeholders.key_space, part);
         let draws = Draws::new(keys, seed, &self.placeholders.values, self.text.as_bytes());
-        Composer { mix: self, draws }
+        Composer { mix: self, draws, route }
     }
 
     /// What fills a server: every request once for each key of the key space.
@@ -81,13 +93,29 @@ impl Mix {
 }
 
 impl Composer<'_> {
-    /// Appends a request to a batch.
-    pub fn append(&mut self, batch: &mut Vec<u8>) -> Composed {
+    /// Appends a request to a connection's batch.
+    pub fn append(&mut self, connection: usize, batch: &mut Vec<u8>) -> Composed {
         let kind = self.pick();
         let template = &self.mix.templates[kind];
+        let start = batch.len();
         template.append(&mut self.draws, batch);
+        if let Some(Route { map, nodes }) = &self.route {
+            let node = nodes[connection];
+            let mut draws = 1;
+            while template.first_key_word(&batch[start..]).is_some_and(|key| map.owner(key) != node)
+                && draws < DRAWS_MAX
+            {
+                batch.truncate(start);
+                template.append(&mut self.draws, batch);
+                draws += 1;
+            }
+        }
         debug_assert!(batch.len() <= BATCH_BYTES_MAX);
         Composed { kind: kind as u16, replies: template.commands() }
+    }
+
+    pub fn route_mut(&mut self) -> Option<&mut Route> {
+        self.route.as_mut()
     }
 
     fn pick(&mut self) -> usize {
@@ -108,12 +136,18 @@ pub struct Filler<'a> {
 }
 
 impl Filler<'_> {
-    /// Appends the requests for one key; gives the number of their replies.
-    pub fn append(&mut self, key: u64, requests: &mut Vec<u8>) -> u64 {
+    /// Appends the requests for one key, in a cluster only those of one node; gives the number of their replies.
+    pub fn append(&mut self, key: u64, owner: Option<(&SlotMap, Node)>, requests: &mut Vec<u8>) -> u64 {
         self.draws.keys.give(key);
         let mut replies = 0;
         for template in &self.mix.templates {
+            let start = requests.len();
             template.append(&mut self.draws, requests);
+            let key = template.first_key_word(&requests[start..]);
+            if owner.is_some_and(|(map, node)| key.is_some_and(|key| map.owner(key) != node)) {
+                requests.truncate(start);
+                continue;
+            }
             replies += u64::from(template.commands());
         }
         replies
@@ -140,11 +174,11 @@ mod tests {
     fn requests_come_in_proportion_to_their_weights() {
         let mix = mix(&[(1, "PING"), (7, "GET {key}"), (2, "MULTI ; INCR {key} ; EXEC")]);
         let (seed, mut counts) = (5, [0u32; 3]);
-        let mut composer = mix.composer(seed, ALONE);
+        let mut composer = mix.composer(seed, ALONE, None);
         let mut batch = Vec::new();
         for _ in 0..20_000 {
             batch.clear();
-            let Composed { kind, replies } = composer.append(&mut batch);
+            let Composed { kind, replies } = composer.append(0, &mut batch);
             assert_eq!(replies, [1, 1, 3][usize::from(kind)]);
             counts[usize::from(kind)] += 1;
         }
@@ -157,7 +191,7 @@ mod tests {
     fn a_filler_makes_every_request_for_a_key() {
         let mix = mix(&[(1, "SET a:{key} {value}"), (1, "SET b:{key}:{same-key} 1")]);
         let mut requests = Vec::new();
-        assert_eq!(mix.filler(1).append(7, &mut requests), 2);
+        assert_eq!(mix.filler(1).append(7, None, &mut requests), 2);
         let text = String::from_utf8(requests).unwrap();
         assert!(text.contains("a:07\r\n") && text.contains("b:07:07\r\n"), "{text}");
     }

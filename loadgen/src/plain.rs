@@ -9,6 +9,8 @@ use crate::reply::{MalformedReply, ReplyParser};
 
 /// How long the server may leave a request unanswered.
 pub const REPLY_TIME_MAX: Duration = Duration::from_secs(10);
+/// Bytes of replies that are kept for looking at; more are left out.
+const REPLIES_BYTES_MAX: usize = 16 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,25 @@ impl PlainConnection {
 
     /// Sends requests and reads their replies; gives the first error reply's text.
     pub fn exchange(&mut self, requests: &[u8], count: u64) -> Result<Option<String>, ExchangeError> {
+        self.ask(requests, count, |_| ())
+    }
+
+    /// The replies' bytes, or the first error reply's text.
+    pub fn fetch(&mut self, requests: &[u8], count: u64) -> Result<Result<Vec<u8>, String>, ExchangeError> {
+        let mut bytes = Vec::new();
+        let refused = self.ask(requests, count, |block| {
+            let room = REPLIES_BYTES_MAX - bytes.len();
+            bytes.extend_from_slice(&block[..block.len().min(room)]);
+        })?;
+        Ok(refused.map_or(Ok(bytes), Err))
+    }
+
+    fn ask(
+        &mut self,
+        requests: &[u8],
+        count: u64,
+        mut on_block: impl FnMut(&[u8]),
+    ) -> Result<Option<String>, ExchangeError> {
         self.stream.write_all(requests).map_err(name_time_limit)?;
         let mut block = [0; 64 << 10];
         let mut replies = 0;
@@ -46,6 +67,7 @@ impl PlainConnection {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 outcome => outcome?,
             };
+            on_block(&block[..length]);
             replies += self.parser.feed(&block[..length], &mut |text| {
                 refused.get_or_insert_with(|| String::from_utf8_lossy(text).into_owned());
             })?;

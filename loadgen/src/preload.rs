@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::access::Access;
+use crate::cluster::{Node, SlotMap};
 use crate::interrupt::Interrupt;
 use crate::mix::Mix;
 use crate::plain::{ExchangeError, PlainConnection};
@@ -30,11 +31,13 @@ pub enum PreloadError {
     Interrupted { loaded: u64, wanted: u64 },
 }
 
-/// Sends the requests once for each key in `0..key_space`, all answered without error on return.
+/// Sends the requests once for each key in `0..key_space`, all answered without error on return. In a cluster, only
+/// those that belong to the node.
 pub fn preload(
     access: &Access,
     mix: &Mix,
     key_space: u64,
+    owner: Option<(&SlotMap, Node)>,
     interrupt: &Interrupt,
 ) -> Result<Duration, PreloadError> {
     let began = Instant::now();
@@ -51,7 +54,7 @@ pub fn preload(
         requests.clear();
         let (mut key, mut replies) = (loaded, 0);
         while key < key_space && key - loaded < CHUNK_KEYS && requests.len() < CHUNK_BYTES {
-            replies += filler.append(key, &mut requests);
+            replies += filler.append(key, owner, &mut requests);
             key += 1;
         }
         match connection.exchange(&requests, replies) {

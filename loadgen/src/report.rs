@@ -36,6 +36,9 @@ pub struct RunReport {
     pub errors: u64,
     /// The first different texts of errors.
     pub error_examples: Vec<String>,
+    /// Requests that a node of a cluster sent to another one: they count as answered, and are not asked again.
+    pub redirected: u64,
+    pub cluster_nodes: Option<u64>,
     /// Requests without a reply at the end; with a rate, also those that were due and could not be sent.
     pub unanswered: u64,
     pub requests_per_second: f64,
@@ -134,6 +137,10 @@ impl RunReport {
         }
         row("requests", format!("{} in {:.2} s", grouped(self.requests), self.seconds));
         row("errors", self.errors_text());
+        if let Some(nodes) = self.cluster_nodes {
+            let redirected = grouped(self.redirected);
+            row("cluster", format!("{}, {redirected} requests redirected", count(nodes, "node")));
+        }
         if self.rate.is_some() {
             row("unanswered", format!("{} (counted with their age)", grouped(self.unanswered)));
         }
@@ -214,6 +221,8 @@ pub mod tests {
             requests: 2_000_000,
             errors: 0,
             error_examples: vec![],
+            redirected: 0,
+            cluster_nodes: None,
             unanswered: 0,
             latency_curve: vec![],
             commands: vec![],

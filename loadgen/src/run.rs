@@ -9,13 +9,14 @@ use rustix::process::Pid;
 use crate::access::{Access, ConnectError};
 use crate::arguments::RunArguments;
 use crate::arrivals::Arrivals;
+use crate::cluster::{ClusterError, Node, SlotMap};
 use crate::counts::Counts;
 use crate::cpu::{CpuTimes, Observer, ServerTimes, online_cpus};
 use crate::interrupt::Interrupt;
 use crate::keys::Part;
 use crate::latency::Latencies;
 use crate::load::Failure;
-use crate::mix::Mix;
+use crate::mix::{Mix, Route};
 use crate::preload::{PreloadError, preload};
 use crate::progress::{Bar, Goal};
 use crate::recipe::{Recipe, RecipeError};
@@ -46,6 +47,10 @@ pub enum RunError {
     Template(#[from] TemplateError),
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error("a cluster of {nodes} nodes needs at least as many connections, not {connections}")]
+    FewForCluster { nodes: usize, connections: u64 },
     #[error(transparent)]
     Preload(#[from] PreloadError),
     #[error("{threads} threads need at least as many connections, not {connections}")]
@@ -79,21 +84,34 @@ struct Prepared<'a> {
     access: Access,
     threads: u64,
     server: Option<Pid>,
+    /// In a cluster, where keys belong.
+    slots: Option<SlotMap>,
+}
+
+/// Connections that no thread has taken yet.
+struct Connections {
+    links: Vec<Link>,
+    /// The node of each; all the same outside of a cluster.
+    nodes: Vec<Node>,
 }
 
 /// Connects, preloads, measures, and reports.
 pub fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Run, RunError> {
     // Whatever is wrong with the arguments shows before the server hears of it.
-    let prepared = Prepared::new(arguments)?;
-    if let Some(mix) = prepared.recipe.preload_mix()? {
-        preload(&prepared.access, &mix, prepared.recipe.key_space, interrupt)?;
+    let mut prepared = Prepared::new(arguments)?;
+    let filler = prepared.recipe.preload_mix()?;
+    if arguments.cluster {
+        prepared.slots = Some(SlotMap::fetch(&prepared.access)?);
     }
-    let sockets = prepared.access.connect_all(arguments.load.connections as usize, arguments.shard)?;
-    let mut links: Vec<Link> = sockets.into_iter().map(|socket| Link { socket, batch: Vec::new() }).collect();
+    if let Some(mix) = filler {
+        prepared.preload(&mix, interrupt)?;
+    }
+    let mut connections = prepared.connect()?;
     let observer = Observer::new(prepared.server).map_err(RunError::Cpu)?;
     let progress = Progress::default();
-    let plans: Vec<Plan<'_>> =
-        (0..prepared.threads).map(|index| prepared.plan(index, &mut links, &observer, &progress)).collect();
+    let plans: Vec<Plan<'_>> = (0..prepared.threads)
+        .map(|index| prepared.plan(index, &mut connections, &observer, &progress))
+        .collect();
     let (outcomes, timeline) = measure(arguments, plans, prepared.server, &progress, interrupt);
     let times = observer.into_times();
     Ok(prepared.report(Measured { outcomes, times, timeline, interrupted: interrupt.is_set() }))
@@ -115,25 +133,65 @@ impl<'a> Prepared<'a> {
             access: arguments.access.access(),
             threads: thread_count(arguments)?,
             server: arguments.server_pid.and_then(Pid::from_raw),
+            slots: None,
         })
     }
 
-    /// One thread's share, for which it takes its connections from `links`.
+    fn preload(&self, mix: &Mix, interrupt: &Interrupt) -> Result<(), PreloadError> {
+        let key_space = self.recipe.key_space;
+        let Some(slots) = &self.slots else {
+            return preload(&self.access, mix, key_space, None, interrupt).map(drop);
+        };
+        for (node, access) in slots.accesses(&self.access).iter().enumerate() {
+            preload(access, mix, key_space, Some((slots, node as Node)), interrupt)?;
+        }
+        Ok(())
+    }
+
+    /// Opens all connections; in a cluster, dealt out to the nodes in turns.
+    fn connect(&self) -> Result<Connections, RunError> {
+        let connections = self.arguments.load.connections;
+        let accesses = match &self.slots {
+            None => vec![self.access.clone()],
+            Some(slots) => slots.accesses(&self.access),
+        };
+        let nodes = accesses.len();
+        if nodes as u64 > connections {
+            return Err(RunError::FewForCluster { nodes, connections });
+        }
+        let mut by_node = Vec::new();
+        for (index, access) in accesses.iter().enumerate() {
+            let wanted = share(connections, nodes as u64, index as u64) as usize;
+            by_node.push(access.connect_all(wanted, self.arguments.shard)?.into_iter());
+        }
+        let mut opened = Connections { links: Vec::new(), nodes: Vec::new() };
+        for index in 0..connections as usize {
+            let socket =
+                by_node[index % nodes].next().expect("shares of the first nodes are the larger ones");
+            opened.links.push(Link { socket, batch: Vec::new() });
+            opened.nodes.push((index % nodes) as Node);
+        }
+        Ok(opened)
+    }
+
+    /// One thread's share, for which it takes its connections from those that are left.
     fn plan<'b>(
         &'b self,
         index: u64,
-        links: &mut Vec<Link>,
+        left: &mut Connections,
         observer: &'b Observer,
         progress: &'b Progress,
     ) -> Plan<'b> {
         let (load, cpus) = (&self.arguments.load, &self.arguments.cpus);
         let part = Part { index, count: self.threads };
         let seed = load.seed.wrapping_add(index);
-        let connections = share(load.connections, self.threads, index) as usize;
+        let rest = left.links.len() - share(load.connections, self.threads, index) as usize;
+        let nodes = left.nodes.split_off(rest);
+        let route = self.slots.clone().map(|map| Route { map, nodes });
         let arrivals = |rate| Arrivals::new(rate, load.arrivals, part, seed.rotate_left(32));
         Plan {
-            links: links.split_off(links.len() - connections),
-            composer: self.mix.composer(seed, part),
+            links: left.links.split_off(rest),
+            composer: self.mix.composer(seed, part, route),
             kinds: self.mix.templates().len(),
             pipeline: load.pipeline,
             arrivals: load.rate.map(arrivals),
@@ -267,6 +325,8 @@ impl Prepared<'_> {
             seconds: elapsed.as_secs_f64(),
             requests: counts.requests,
             errors: counts.errors,
+            redirected: counts.redirected,
+            cluster_nodes: self.slots.as_ref().map(|slots| slots.node_count() as u64),
             unanswered: counts.unanswered,
             requests_per_second: ratio(counts.requests as f64, elapsed.as_secs_f64()),
             latency_us: latencies.summary(),

@@ -69,6 +69,9 @@ pub struct Template {
     pieces: Vec<Piece>,
     commands: u32,
     request_bytes_max: usize,
+    /// Where the first word with a key stands, counted from the beginning of the request; `None` when there is no
+    /// such word, or something of changing length lies before it.
+    first_key_word: Option<std::ops::Range<usize>>,
 }
 
 /// What a thread draws from when it fills templates in.
@@ -149,6 +152,11 @@ impl Template {
                 Piece::Number { low, high } => append_number(requests, draws.random.between(*low, *high)),
             }
         }
+    }
+
+    /// The word that decides where in a cluster a request goes.
+    pub fn first_key_word<'r>(&self, request: &'r [u8]) -> Option<&'r [u8]> {
+        self.first_key_word.clone().map(|range| &request[range])
     }
 }
 

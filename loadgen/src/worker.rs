@@ -177,10 +177,21 @@ impl Worker<'_> {
             ticked |= matches!(event, Event::Tick);
             load.on_event(event, now_ns);
         })?;
+        if !self.load.counts.moves.is_empty() {
+            self.learn();
+        }
         if ticked && self.measuring {
             self.tell();
         }
         Ok(())
+    }
+
+    /// Sends what follows to where slots have moved.
+    fn learn(&mut self) {
+        let moves = std::mem::take(&mut self.load.counts.moves);
+        if let Some(route) = self.plan.composer.route_mut() {
+            moves.iter().for_each(|moved| route.map.note_moved(moved));
+        }
     }
 
     fn send_ready(&mut self) -> io::Result<()> {
@@ -195,7 +206,7 @@ impl Worker<'_> {
             let batch = self.ring.batch_mut(connection);
             batch.clear();
             for _ in 0..requests {
-                let composed = self.plan.composer.append(batch);
+                let composed = self.plan.composer.append(connection, batch);
                 self.load.note_request(connection, now_ns, composed);
             }
             self.ring.send(connection)?;
@@ -227,7 +238,7 @@ impl Worker<'_> {
                     break;
                 }
                 let due_ns = arrivals.take();
-                load.note_request(connection, due_ns, composer.append(batch));
+                load.note_request(connection, due_ns, composer.append(connection, batch));
             }
             ring.send(connection)?;
             queued += 1;

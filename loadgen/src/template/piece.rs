@@ -1,5 +1,7 @@
 //! The parts of a template, and building them from words.
 
+use std::ops::Range;
+
 use super::{Placeholders, Template, TemplateError, WORDS_MAX, append_header, decimal_digits, value_text};
 use crate::sizes::ValueSizes;
 
@@ -50,6 +52,9 @@ pub struct Builder<'a> {
     bytes: Vec<u8>,
     patches: Vec<Patch>,
     request_bytes_max: usize,
+    first_key_word: Option<Range<usize>>,
+    /// Whether a word with a key has been passed, though it may not be at a fixed place.
+    has_key: bool,
     words: usize,
 }
 
@@ -67,6 +72,8 @@ impl<'a> Builder<'a> {
             bytes: Vec::new(),
             patches: Vec::new(),
             request_bytes_max: 0,
+            first_key_word: None,
+            has_key: false,
             words: 0,
         }
     }
@@ -124,7 +131,14 @@ impl<'a> Builder<'a> {
             }
             _ => return Err(TemplateError::TwoValues { line: self.line.to_owned() }),
         }
+        let begin = self.bytes.len();
+        let is_key = |token: &Token| matches!(token, Token::Digits { what: Drawn::Key | Drawn::NewKey, .. });
+        let holds_key = tokens.iter().any(is_key);
         tokens.into_iter().for_each(|token| self.token(token));
+        if holds_key && !self.has_key {
+            self.has_key = true;
+            self.first_key_word = self.pieces.is_empty().then_some(begin..self.bytes.len());
+        }
         self.bytes.extend_from_slice(b"\r\n");
         Ok(())
     }
@@ -224,6 +238,7 @@ impl<'a> Builder<'a> {
             pieces: self.pieces,
             commands,
             request_bytes_max: self.request_bytes_max,
+            first_key_word: self.first_key_word,
         }
     }
 

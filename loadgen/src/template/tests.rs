@@ -130,6 +130,14 @@ fn the_same_key_is_the_last_one_and_a_new_one_is_new() {
 }
 
 #[test]
+fn the_first_word_with_a_key_is_known() {
+    let line = "MSET plain 1 a:{key} {value}";
+    let request = fill(line, 5);
+    assert_eq!(parse(line).first_key_word(request.as_bytes()), Some(&b"a:000000000005"[..]));
+    assert_eq!(parse("PING").first_key_word(b""), None);
+}
+
+#[test]
 fn the_width_of_a_key_is_an_option() {
     let with = |key_digits| Placeholders { key_digits, ..placeholders("3") };
     let template = Template::parse("GET {key}", &with(3)).unwrap();

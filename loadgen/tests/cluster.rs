@@ -1,0 +1,99 @@
+//! A real cluster: requests go where their keys belong, also after slots have moved.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use support::redis::Redis;
+use support::{Results, program, run, texts, wait_until};
+
+const NODES: usize = 3;
+const SLOTS: usize = 16_384;
+
+/// Sends lines; gives all replies.
+fn ask(node: &Redis, lines: &[String]) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", node.port)).unwrap();
+    stream.write_all(format!("{}\r\nQUIT\r\n", lines.join("\r\n")).as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn ask_one(node: &Redis, line: &str) -> String {
+    ask(node, &[line.to_owned()])
+}
+
+/// Nodes that know each other and share the slots.
+fn start() -> Vec<Redis> {
+    let nodes: Vec<Redis> = (0..NODES).map(|_| Redis::start(&["--cluster-enabled", "yes"])).collect();
+    for (index, node) in nodes.iter().enumerate() {
+        let (first, last) = (index * SLOTS / NODES, (index + 1) * SLOTS / NODES - 1);
+        assert!(ask_one(node, &format!("CLUSTER ADDSLOTSRANGE {first} {last}")).starts_with("+OK"));
+        // Epochs of their own: nobody has to settle whose claim is the older one.
+        assert!(ask_one(node, &format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1)).starts_with("+OK"));
+        assert!(ask_one(node, &format!("CLUSTER MEET 127.0.0.1 {}", nodes[0].port)).starts_with("+OK"));
+    }
+    let ready = |node: &Redis| {
+        let info = ask_one(node, "CLUSTER INFO");
+        info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+    };
+    wait_until(|| nodes.iter().all(ready));
+    nodes
+}
+
+fn keys(node: &Redis) -> u64 {
+    let text = ask_one(node, "DBSIZE");
+    text.strip_prefix(':').unwrap().split("\r\n").next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn requests_go_where_their_keys_belong() {
+    let nodes = start();
+    let results = Results::new();
+    let preload = ["--cluster", "--preload", "SET k:{key} {value}", "--key-space", "3000", "--threads", "2"];
+    let mix =
+        ["--mix", "3:GET k:{key}", "--mix", "1:MSET {{key}}:a 1 {{same-key}}:b 2", "--requests", "5000"];
+    let output = run(nodes[1].port, &[&preload[..], &mix, &["--json", &results.path()]].concat());
+    let (table, errors) = texts(&output);
+    assert!(output.status.success() && errors.is_empty(), "{errors}{table}");
+    let document = results.document();
+    assert_eq!((&document["requests"], &document["redirected"]), (&5000.into(), &0.into()));
+    assert!(table.contains("3 nodes"), "{table}");
+    let counts: Vec<u64> = nodes.iter().map(keys).collect();
+    assert!(counts.iter().all(|count| *count > 900) && counts.iter().sum::<u64>() > 3000, "{counts:?}");
+}
+
+#[test]
+fn slots_that_move_are_followed() {
+    let nodes = start();
+    let results = Results::new();
+    let port = nodes[0].port.to_string();
+    let load = ["run", "--port", &port, "--cluster", "--command", "GET k:{key}", "--key-space", "20000"];
+    let rest = ["--seconds", "2", "--connections", "6", "--json", &results.path()];
+    let child = program().args(load).args(rest).spawn().unwrap();
+    wait_until(|| ask_one(&nodes[0], "INFO commandstats").contains("cmdstat_get"));
+    let id = ask_one(&nodes[1], "CLUSTER MYID");
+    let id = id.split("\r\n").nth(1).unwrap();
+    let lines: Vec<String> = (0..1000).map(|slot| format!("CLUSTER SETSLOT {slot} NODE {id}")).collect();
+    for node in [&nodes[1], &nodes[0], &nodes[2]] {
+        assert_eq!(ask(node, &lines), "+OK\r\n".repeat(1001));
+    }
+    let output = child.wait_with_output().unwrap();
+    let (table, errors) = texts(&output);
+    assert!(output.status.success() && errors.is_empty(), "{errors}{table}");
+    let document = results.document();
+    let (requests, redirected) =
+        (document["requests"].as_u64().unwrap(), document["redirected"].as_u64().unwrap());
+    // One for each slot, and a few that were under way: whoever does not learn gets thousands.
+    assert!((1..=1100).contains(&redirected) && requests > 3000, "{document}");
+}
+
+#[test]
+fn a_server_without_a_cluster_says_so() {
+    let redis = Redis::start(&[]);
+    let output = run(redis.port, &["--cluster", "--command", "GET {key}"]);
+    let (_, errors) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors.contains("cluster support disabled"), "{errors}");
+}
