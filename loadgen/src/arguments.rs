@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::access::{Access, Protocol};
 use crate::arrivals::Spacing;
+use crate::contestant::Address;
 use crate::cpu::parse_cpu_list;
 use crate::keys::KeyDistribution;
 use crate::mix::WeightedLine;
@@ -174,9 +175,10 @@ pub struct RunArguments {
 
 #[derive(Args, Clone)]
 pub struct CompareArguments {
-    /// A server to measure, in the foreground; the command holds {port} and may hold {dir}, an empty folder of its own.
-    /// The first is the one that ratios refer to.
-    #[arg(long = "server", value_name = "NAME=COMMAND", required = true, value_parser = parse_server)]
+    /// A server to measure. A command holds {port} and may hold {dir}, an empty folder of its own, and stays in the
+    /// foreground. An address is HOST:PORT or unix:PATH, with @PID behind for measuring the CPU time of that process. The
+    /// first server is the one that ratios refer to.
+    #[arg(long = "server", value_name = "NAME=COMMAND|ADDRESS", required = true, value_parser = parse_server)]
     pub servers: Vec<NamedCommand>,
     /// {get,set,incr,ping}-d<value bytes>-c<connections>-p<pipeline>, where parts may be left out; a preset; or a TOML
     /// file. Repeat for several.
@@ -351,8 +353,8 @@ fn parse_server(text: &str) -> Result<NamedCommand, String> {
     if name.is_empty() || !name.chars().all(plain) {
         return Err("a name is letters, digits, and any of - _ . +".to_owned());
     }
-    if !command.contains("{port}") {
-        return Err("the command must hold {port}".to_owned());
+    if !command.contains("{port}") && Address::read(command).is_none() {
+        return Err("a command must hold {port}; an address is HOST:PORT or unix:PATH".to_owned());
     }
     Ok(NamedCommand { name: name.to_owned(), command: command.to_owned() })
 }

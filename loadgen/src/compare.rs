@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::access::Access;
 use crate::arguments::{CompareArguments, NamedCommand};
 use crate::comparison::{Comparison, Control, Runs, WorkloadResult};
+use crate::contestant::Contestant;
 use crate::cpu::online_cpus;
 use crate::folder::TemporaryFolder;
 use crate::interrupt::Interrupt;
@@ -15,7 +16,8 @@ use crate::launch::{self, LaunchError, Place};
 use crate::preload::{PreloadError, preload};
 use crate::recipe::{Recipe, RecipeError};
 use crate::report::{ReportError, RunReport, read_json};
-use crate::server::{HOST, ServerError, ServerProcess};
+use crate::server::ServerError;
+use crate::target::Target;
 use crate::template::TemplateError;
 use crate::workload::Workload;
 
@@ -52,7 +54,7 @@ pub enum CompareError {
 
 /// A server, and what its keys hold.
 struct Contender {
-    server: ServerProcess,
+    server: Contestant,
     server_command: String,
     /// The requests that filled it, and the sizes of values.
     preloaded: Option<Recipe>,
@@ -115,11 +117,11 @@ impl Comparing<'_> {
         }
         let place = Place { cpus: self.arguments.server_cpus.as_ref(), boost: self.arguments.boost };
         for server in servers {
-            let process = ServerProcess::start(&server, place, self.interrupt)?;
-            process.freeze();
+            let contestant = Contestant::enter(&server, place, self.interrupt)?;
+            contestant.freeze();
             println!("  {}: {}", server.name, server.command);
             self.contenders.push(Contender {
-                server: process,
+                server: contestant,
                 server_command: server.command,
                 preloaded: None,
             });
@@ -130,7 +132,7 @@ impl Comparing<'_> {
     /// All rounds of a workload; fewer, or `None`, after an interrupt.
     fn run_workload(&mut self, workload: &Workload) -> Result<Option<WorkloadResult>, CompareError> {
         let named = |contender: &Contender| Runs {
-            name: contender.server.name.clone(),
+            name: contender.server.name().to_owned(),
             server_command: contender.server_command.clone(),
             rounds: Vec::new(),
         };
@@ -192,22 +194,24 @@ impl Comparing<'_> {
         if message.is_empty() {
             message = "it was killed, or took too long".to_owned();
         }
-        let (name, workload) = (server.name.clone(), workload.name.clone());
+        let (name, workload) = (server.name().to_owned(), workload.name.clone());
         Err(CompareError::Failed { name, workload, message })
     }
 
-    fn run_options(&self, server: &ServerProcess, workload: &Workload) -> Vec<String> {
+    fn run_options(&self, server: &Contestant, workload: &Workload) -> Vec<String> {
         let load = &self.arguments.load;
-        let mut options = vec![
-            ("--host", HOST.to_owned()),
-            ("--port", server.port().to_string()),
-            ("--server-pid", server.pid().as_raw_nonzero().to_string()),
+        let mut options = match server.target() {
+            Target::Tcp { host, port } => vec![("--host", host), ("--port", port.to_string())],
+            Target::Unix(path) => vec![("--unix", path.display().to_string())],
+        };
+        options.extend(server.pid().map(|pid| ("--server-pid", pid.as_raw_nonzero().to_string())));
+        options.extend([
             ("--connections", workload.connections.to_string()),
             ("--pipeline", workload.pipeline.to_string()),
             ("--seed", load.seed.to_string()),
             ("--seconds", seconds(self.arguments).as_secs_f64().to_string()),
             ("--warmup", warmup(self.arguments).as_secs_f64().to_string()),
-        ];
+        ]);
         options.extend(self.arguments.client_cpus.as_ref().map(|cpus| ("--cpus", cpus.to_list())));
         options.extend(load.threads.map(|threads| ("--threads", threads.to_string())));
         options.extend(load.rate.map(|rate| ("--rate", rate.to_string())));
@@ -245,7 +249,7 @@ impl Contender {
             return Ok(());
         }
         preload(&Access::plain(self.server.target()), &mix, recipe.key_space, None, interrupt)
-            .map_err(|source| CompareError::Preload { name: self.server.name.clone(), source })?;
+            .map_err(|source| CompareError::Preload { name: self.server.name().to_owned(), source })?;
         self.preloaded = Some(wanted);
         Ok(())
     }

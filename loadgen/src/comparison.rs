@@ -155,7 +155,12 @@ impl ServerResult {
         let rounds = runs.rounds;
         let spread = |figure: fn(&RunReport) -> f64| Spread::of(rounds.iter().map(figure));
         let ratio = |figure: fn(&RunReport) -> f64| {
-            Spread::of(rounds.iter().zip(base).map(|(round, base)| figure(round) / figure(base)))
+            let of_round = |(round, base): (&RunReport, &RunReport)| match figure(base) {
+                // Not known: JSON has no word for a number that is none.
+                0.0 => 0.0,
+                base => figure(round) / base,
+            };
+            Spread::of(rounds.iter().zip(base).map(of_round))
         };
         ServerResult {
             name: runs.name,
@@ -206,6 +211,11 @@ impl ServerResult {
         }
         if others >= OTHERS_BUSY {
             remarks.push(format!("{name}: the machine was busy with other work (up to {others:.0} % of it)"));
+        }
+        if self.rounds.iter().any(|round| round.server.is_none()) {
+            remarks.push(format!(
+                "{name}: its CPU time is not known; an address can name its process, as in HOST:PORT@PID"
+            ));
         }
         let disagreeing = self.rounds.iter().filter_map(|round| round.server);
         if let Some(server) = disagreeing.into_iter().find(|server| !server.accounts_agree) {

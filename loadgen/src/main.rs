@@ -6,6 +6,7 @@ mod arrivals;
 mod cluster;
 mod compare;
 mod comparison;
+mod contestant;
 mod counts;
 mod cpu;
 mod fanout;

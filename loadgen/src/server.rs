@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(10);
 const PORTS: std::ops::Range<u64> = 20_000..30_000;
 const PORTS_TRIED_MAX: u32 = 200;
 /// Where servers are expected to listen.
-pub const HOST: &str = "127.0.0.1";
+const HOST: &str = "127.0.0.1";
 /// Lines of its output that are shown when a server fails.
 const LOG_LINES: usize = 15;
 
@@ -46,6 +46,10 @@ pub enum ServerError {
     Ended { name: String, status: ExitStatus, log: String },
     #[error("{name} does not answer PING within {} s{log}", READY_TIME_MAX.as_secs())]
     NotReady { name: String, log: String },
+    #[error("{name}: the process named for it does not exist")]
+    NoProcess { name: String },
+    #[error("{name} does not answer PING at {target}")]
+    Silent { name: String, target: Target },
     #[error("interrupted while {name} was starting")]
     Interrupted { name: String },
 }
@@ -107,10 +111,6 @@ impl ServerProcess {
 
     pub fn target(&self) -> Target {
         Target::Tcp { host: HOST.to_owned(), port: self.port }
-    }
-
-    pub fn port(&self) -> u16 {
-        self.port
     }
 
     pub fn pid(&self) -> Pid {

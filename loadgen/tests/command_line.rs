@@ -212,6 +212,23 @@ fn servers_are_compared_in_rounds_with_a_control() {
 }
 
 #[test]
+fn servers_that_run_already_are_compared_where_they_are() {
+    let ((first, _), (second, seen)) = (serve(Answer::Value), serve(Answer::Value));
+    let results = Results::new();
+    let own = std::process::id();
+    let servers = [format!("one=127.0.0.1:{first}@{own}"), format!("two=127.0.0.1:{second}")];
+    let rest = ["--workload", "ping-c2", "--rounds", "1", "--seconds", "0.2", "--json", &results.path()];
+    let output =
+        compare(&results, &[&["--server", &servers[0], "--server", &servers[1]][..], &rest].concat());
+    let (table, errors) = texts(&output);
+    assert!(output.status.success() && seen.load(Ordering::Relaxed) > 100, "{errors}");
+    assert!(table.contains("two: its CPU time is not known") && !table.contains("one: its CPU"), "{table}");
+    let servers = &results.document()["workloads"][0]["servers"];
+    assert!(servers[0]["cpu_us_per_request"]["median"].as_f64().unwrap() > 0.0, "{servers}");
+    assert!(servers[1]["requests_ratio"]["median"].as_f64().unwrap() > 0.0, "{servers}");
+}
+
+#[test]
 fn a_server_that_cannot_start_ends_the_comparison() {
     let results = Results::new();
     let ends = "a=sh -c 'echo port {port} is ugly; exit 3'";
