@@ -20,8 +20,24 @@ use crate::workload::Workload;
 /// Most connections of a run.
 const CONNECTIONS_MAX: u64 = crate::ring::CONNECTIONS_MAX as u64;
 
+const EXAMPLES: &str = "\
+Examples:
+  basalt-load run --command \"GET key:{key}\" --preload \"SET key:{key} {value}\"
+  basalt-load run --preset ycsb-a --rate 20000 --arrivals poisson --html report.html
+  basalt-load compare --server \"new=./server --port {port}\" --server \"old=127.0.0.1:6379\" --workload get-p16
+  basalt-load verify --connections 50 --seconds 60
+  basalt-load pubsub --publishers 4 --subscribers 200
+
+It ends with 0 when all went well, with 1 when a connection, a reply or the server failed, and with 130 after Ctrl-C,
+when it shows what was measured so far.";
+
 #[derive(Parser)]
-#[command(name = "basalt-load", version, about = "A load generator for RESP servers")]
+#[command(
+    name = "basalt-load",
+    version,
+    about = "A load generator for RESP servers: cheap, honest about latency, and able to compare",
+    after_help = EXAMPLES
+)]
 pub struct Arguments {
     #[command(subcommand)]
     pub action: Action,

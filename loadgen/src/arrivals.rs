@@ -52,6 +52,15 @@ impl Arrivals {
         due_ns
     }
 
+    /// Passes over some requests; over a single one as `take` does.
+    pub fn skip(&mut self, requests: u64) {
+        if requests == 1 {
+            self.take();
+        } else {
+            self.next_ns += self.interval_ns * requests as f64;
+        }
+    }
+
     /// About how many requests are due by now.
     pub fn due(&self, now_ns: u64) -> u64 {
         match now_ns as f64 - self.next_ns {

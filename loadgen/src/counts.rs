@@ -10,12 +10,21 @@ pub const ERROR_EXAMPLES_MAX: usize = 3;
 /// Moves that wait to be learnt from; one that finds no room will be met again.
 const MOVES_MAX: usize = 1000;
 
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Redirects {
+    #[default]
+    AreErrors,
+    AreFollowed,
+}
+
 /// Since a thread last began to measure.
 pub struct Counts {
     pub requests: u64,
     /// Replies that are errors.
     pub errors: u64,
-    /// Replies that sent a request to another node of a cluster. They are no errors.
+    /// Whether replies that send a request to another node are expected, and followed.
+    pub redirects: Redirects,
+    /// Those replies; unless they are expected, they are errors.
     pub redirected: u64,
     /// Those that have not been learnt from.
     pub moves: Vec<Moved>,
@@ -34,6 +43,7 @@ impl Counts {
         Counts {
             requests: 0,
             errors: 0,
+            redirects: Redirects::default(),
             redirected: 0,
             moves: Vec::new(),
             error_examples: Vec::new(),
@@ -44,7 +54,7 @@ impl Counts {
     }
 
     pub fn clear(&mut self) {
-        *self = Counts::new(self.kinds.len());
+        *self = Counts { redirects: self.redirects, ..Counts::new(self.kinds.len()) };
     }
 
     pub fn note_answered(&mut self, kind: u16, latency_ns: u64, requests: u64) {
@@ -63,11 +73,13 @@ impl Counts {
 
     /// Notes the text of an error reply.
     pub fn note_error(&mut self, text: &[u8]) {
-        let moved = Moved::read(text);
-        if moved.is_some() || text.starts_with(b"ASK ") {
-            self.redirected += 1;
-            self.moves.extend(moved.filter(|_| self.moves.len() < MOVES_MAX));
-            return;
+        if self.redirects == Redirects::AreFollowed {
+            let moved = Moved::read(text);
+            if moved.is_some() || text.starts_with(b"ASK ") {
+                self.redirected += 1;
+                self.moves.extend(moved.filter(|_| self.moves.len() < MOVES_MAX));
+                return;
+            }
         }
         self.errors += 1;
         if self.error_examples.len() < ERROR_EXAMPLES_MAX {

@@ -26,6 +26,9 @@ pub enum Failure {
     Ring(io::Error),
 }
 
+/// About how many groups of unsent requests are told apart by their age.
+const UNSENT_GROUPS: u64 = 100_000;
+
 /// When a connection may send.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Loop {
@@ -204,9 +207,12 @@ impl Load {
             }
         }
         if let Some(arrivals) = arrivals.filter(|_| self.unsent.is_none()) {
+            // However many they are, they are looked at in a bounded number of groups.
+            let group = (arrivals.due(now_ns) / UNSENT_GROUPS).max(1);
             while arrivals.next_ns() <= now_ns {
-                let age_ns = now_ns - arrivals.take();
-                self.counts.note_unanswered(self.kind, age_ns, 1);
+                let requests = group.min(arrivals.due(now_ns)).max(1);
+                self.counts.note_unanswered(self.kind, now_ns - arrivals.next_ns(), requests);
+                arrivals.skip(requests);
             }
         }
     }

@@ -114,6 +114,10 @@ impl Composer<'_> {
         Composed { kind: kind as u16, replies: template.commands() }
     }
 
+    pub fn is_routed(&self) -> bool {
+        self.route.is_some()
+    }
+
     pub fn route_mut(&mut self) -> Option<&mut Route> {
         self.route.as_mut()
     }

@@ -303,10 +303,9 @@ impl Prepared<'_> {
             failure = failure.or(outcome.failure);
         }
         let machine = times.map(|(before, after)| machine_report(before, after, counts.requests));
-        let failure = failure.map(|failure| describe(&failure, &counts, load.connections)).or_else(|| {
-            let silent = counts.requests == 0 && !interrupted;
-            silent.then(|| "the server answered no request at all".to_owned())
-        });
+        let failure = failure
+            .map(|failure| describe(&failure, &counts, load.connections))
+            .or_else(|| worthless(&counts).filter(|_| !interrupted));
         let latencies = counts.latencies();
         let report = RunReport {
             workload: self.workload_name(),
@@ -368,6 +367,17 @@ fn describe(failure: &Failure, counts: &Counts, connections: u64) -> String {
     format!(
         "{failure} ({requests} requests were answered on {connections} connections, {errors} with an error)"
     )
+}
+
+/// Why the figures mean nothing, although no connection has failed.
+fn worthless(counts: &Counts) -> Option<String> {
+    let Counts { redirected, requests, .. } = counts;
+    if *requests == 0 {
+        return Some("the server answered no request at all".to_owned());
+    }
+    let is_lost = 2 * redirected > *requests;
+    is_lost
+        .then(|| format!("the cluster redirected {redirected} of {requests} requests instead of answering"))
 }
 
 #[derive(Clone, Copy)]

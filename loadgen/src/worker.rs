@@ -9,7 +9,7 @@ use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::arrivals::Arrivals;
-use crate::counts::Counts;
+use crate::counts::{Counts, Redirects};
 use crate::cpu::Observer;
 use crate::load::{Failure, Load, Loop};
 use crate::mix::Composer;
@@ -117,7 +117,10 @@ pub fn run(mut plan: Plan<'_>, phase: &Phase) -> Outcome {
         Ok(ring) => {
             let kind = if plan.arrivals.is_some() { Loop::Open } else { Loop::Closed };
             let stall_ns = plan.reply_time_max.as_nanos() as u64;
-            let load = Load::new(connections, kind, plan.pipeline, plan.kinds, stall_ns);
+            let mut load = Load::new(connections, kind, plan.pipeline, plan.kinds, stall_ns);
+            if plan.composer.is_routed() {
+                load.counts.redirects = Redirects::AreFollowed;
+            }
             let clock = Instant::now();
             let since = (clock, thread_cpu());
             Worker { plan, ring, load, clock, measuring: false, since, told: (0, 0) }.run(phase)

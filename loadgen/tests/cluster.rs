@@ -90,6 +90,15 @@ fn slots_that_move_are_followed() {
 }
 
 #[test]
+fn without_the_option_a_cluster_answers_with_errors() {
+    let nodes = start();
+    let output = run(nodes[0].port, &["--command", "GET {key}", "--requests", "300"]);
+    let (table, errors) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(table.contains("MOVED") && errors.contains("of 300 replies are errors"), "{errors}{table}");
+}
+
+#[test]
 fn a_server_without_a_cluster_says_so() {
     let redis = Redis::start(&[]);
     let output = run(redis.port, &["--cluster", "--command", "GET {key}"]);

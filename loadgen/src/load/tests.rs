@@ -108,6 +108,11 @@ fn what_is_unanswered_or_unsent_counts_with_its_age_in_an_open_loop() {
     assert_eq!((load.counts.unanswered, load.counts.requests), (11, 0));
     let summary = load.counts.latencies().summary();
     assert!((summary.max / 10_000.0 - 1.0).abs() < 0.01 && (summary.p50 / 5000.0 - 1.0).abs() < 0.01);
+    let mut flooded = Load::new(1, Loop::Open, 1, 1, STALL_NS);
+    let mut many = Arrivals::new(1e9, Spacing::Fixed, Part { index: 0, count: 1 }, 1);
+    flooded.finish(Some(&mut many), 10_000_000_000);
+    assert!(flooded.counts.unanswered.abs_diff(10_000_000_000) < 1000, "{}", flooded.counts.unanswered);
+    assert!((flooded.counts.latencies().summary().p50 / 5e6 - 1.0).abs() < 0.01);
     let mut closed = sent_batch(2, None);
     closed.finish(None, 5_000);
     assert_eq!((closed.counts.unanswered, closed.counts.latencies().count()), (2, 0));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ServerTimes, per_request, percent, server_report, share};
+use super::{Counts, ServerTimes, per_request, percent, server_report, share, worthless};
 
 #[test]
 fn shares_add_up() {
@@ -31,4 +31,16 @@ fn accounts_agree_within_ticks() {
     };
     assert!(agree(1000, 1030) && agree(10_000, 10_100) && agree(0, 20));
     assert!(!agree(1000, 1200) && !agree(0, 500));
+}
+
+#[test]
+fn runs_without_answers_are_worth_nothing() {
+    let said = |requests, redirected| {
+        let mut counts = Counts::new(1);
+        (counts.requests, counts.redirected) = (requests, redirected);
+        worthless(&counts)
+    };
+    assert!(said(0, 0).unwrap().contains("no request at all"));
+    assert!(said(100, 51).unwrap().contains("redirected 51 of 100"));
+    assert_eq!(said(100, 50), None);
 }
