@@ -131,7 +131,8 @@ fn subscribe(socket: &OwnedFd, channel: &Channel) -> io::Result<()> {
     let mut reply = vec![0; channel.subscribed.len()];
     let length = stream.read(&mut reply).map_err(name_time_limit)?;
     if reply[..length].starts_with(b"-") || length == 0 {
-        return Err(io::Error::other(String::from_utf8_lossy(&reply[..length]).trim_end().to_owned()));
+        let text = String::from_utf8_lossy(&reply[..length]);
+        return Err(io::Error::other(text.trim_start_matches('-').trim_end().to_owned()));
     }
     stream.read_exact(&mut reply[length..]).map_err(name_time_limit)?;
     if reply != channel.subscribed {
