@@ -3,6 +3,7 @@
 pub mod buffers;
 pub mod crash;
 pub mod crc16;
+pub mod disk;
 pub mod glob;
 pub mod host;
 pub mod memory;

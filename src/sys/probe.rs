@@ -5,12 +5,12 @@ use std::io;
 use io_uring::{IoUring, Probe, opcode};
 
 /// The memory lock limit that glommio demands, in bytes.
-const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
+pub const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
 /// Descriptors beside those of clients: standard streams, log, signals; and rings, listeners and counters of a shard.
 const RESERVED_DESCRIPTORS: u64 = 32;
 const RESERVED_DESCRIPTORS_PER_SHARD: u64 = 12;
 /// The kernel from which everything used here is there.
-const KERNEL_MIN: (u32, u32) = (6, 1);
+pub const KERNEL_MIN: (u32, u32) = (6, 1);
 
 /// Why this host cannot run the server.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,8 @@ pub fn check_host() -> Result<(), ProbeError> {
     Ok(())
 }
 
-fn check_ring() -> Result<(), ProbeError> {
+/// Makes a ring as a core does, and asks it for the operations that are used.
+pub fn check_ring() -> Result<(), ProbeError> {
     let ring: IoUring = IoUring::builder()
         .setup_single_issuer()
         .setup_defer_taskrun()
@@ -83,7 +84,7 @@ fn kernel_release() -> String {
 }
 
 /// `6.18.1-foo` is (6, 18); `None` for what cannot be read, which is not refused.
-fn kernel_version(release: &str) -> Option<(u32, u32)> {
+pub fn kernel_version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|character: char| !character.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
@@ -96,9 +97,14 @@ fn limit(resource: libc::__rlimit_resource_t) -> (u64, u64) {
     (limit.rlim_cur, limit.rlim_max)
 }
 
+/// Descriptors that the server itself needs.
+pub fn reserved_descriptors(shards: usize) -> u64 {
+    RESERVED_DESCRIPTORS + RESERVED_DESCRIPTORS_PER_SHARD * shards as u64
+}
+
 /// Makes room for `clients` descriptors and those of the server itself; gives how many clients there is room for.
 pub fn raise_descriptor_limit(clients: u64, shards: usize) -> u64 {
-    let reserved = RESERVED_DESCRIPTORS + RESERVED_DESCRIPTORS_PER_SHARD * shards as u64;
+    let reserved = reserved_descriptors(shards);
     let wanted = clients.saturating_add(reserved);
     let (soft, hard) = limit(libc::RLIMIT_NOFILE);
     if soft >= wanted {
