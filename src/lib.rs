@@ -18,7 +18,7 @@
 //!       sys     ring, queues, sockets, memory, SIMD      config  the table of flags
 //! ```
 //!
-//! Imports point downwards only; `docs/architecture.md` says what each room must not know.
+//! `doctor` stands apart and looks at the host. Imports point downwards only; `docs/architecture.md` says what each room must not know.
 
 pub mod bridge;
 pub mod cluster;
@@ -26,6 +26,7 @@ pub mod commands;
 pub mod config;
 pub mod control_plane;
 pub mod data_plane;
+pub mod doctor;
 pub mod keyspace;
 pub mod protocol;
 pub mod session;

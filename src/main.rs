@@ -29,7 +29,11 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 pub static ALLOCATOR_CONFIGURATION: &[u8; ALLOCATOR_SETTINGS.len()] = ALLOCATOR_SETTINGS;
 
 fn main() -> ExitCode {
-    let config = match Config::from_args(std::env::args_os().skip(1)) {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments.next_if(|first| first == "doctor").is_some() {
+        return basalt::doctor::run(arguments);
+    }
+    let config = match Config::from_args(arguments) {
         Ok(Start::Serve(config)) => *config,
         Ok(Start::Version) => {
             println!("Basalt v={} (compatible with Redis 7.0.15)", env!("CARGO_PKG_VERSION"));

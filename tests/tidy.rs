@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("bridge", &["cluster", "config", "sys"]),
     ("control_plane", &["bridge", "config", "cluster"]),
     ("data_plane", DATA_PLANE),
+    ("doctor", &["config", "sys"]),
 ];
 
 const DATA_PLANE: &[&str] = &[

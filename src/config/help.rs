@@ -12,6 +12,7 @@ A last '-' reads further lines from standard input.
   basalt --port 7000
   basalt /etc/basalt.conf --loglevel debug
   echo 'timeout 60' | basalt -
+  basalt doctor --cpus 1-7     checks this host for a server with these flags
   basalt -v, --version
   basalt -h, --help
 ";
