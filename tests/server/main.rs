@@ -6,6 +6,7 @@ mod common;
 mod bitmaps;
 mod configuration;
 mod connections;
+mod doctor;
 mod errors;
 mod expiry;
 mod fragments;
