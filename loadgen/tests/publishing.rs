@@ -35,5 +35,8 @@ fn a_server_that_does_not_publish_is_explained() {
     let output = program().args(["pubsub", "--port", &port.to_string()]).output().unwrap();
     let (_, errors) = texts(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert!(errors.contains("cannot subscribe (0 of 50") && errors.contains(": ERR no such thing"), "{errors}");
+    assert!(
+        errors.contains("cannot subscribe (0 of 50") && errors.contains(": ERR no such thing"),
+        "{errors}"
+    );
 }
