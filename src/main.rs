@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +16,7 @@ use basalt::control_plane::ControlPlane;
 use basalt::data_plane::launch::{launch, placement};
 use basalt::sys::crash;
 use basalt::sys::host::random_id;
-use basalt::sys::memory::ALLOCATOR_SETTINGS;
+use basalt::sys::memory::{ALLOCATOR_SETTINGS, memory_use};
 use basalt::sys::probe::{check_host, raise_descriptor_limit};
 use basalt::sys::waker::Waker;
 use tracing::Level;
@@ -83,6 +84,7 @@ fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::
             .unwrap_or_else(|error| tracing::warn!("Failed to write PID file {}: {error}", path.display()));
     }
     let cores = launch(&bridge, settings, &cpus).inspect_err(|_| remove(settings.pidfile.as_deref()))?;
+    bridge.memory_at_start.store(memory_use().allocated, Ordering::Relaxed);
     tracing::info!(port = settings.port, shards = cpus.len(), "Ready to accept connections");
     control_plane.run(&bridge);
     tracing::info!("User requested shutdown...");

@@ -43,6 +43,13 @@ pub struct Counters {
     pub keyspace_hits: Counter,
     pub keyspace_misses: Counter,
     pub expired_keys: Counter,
+    /// Searches for expired keys that ended by their time and not with the keys.
+    pub expiry_cut_short: Counter,
+    /// Microseconds of all searches.
+    pub expiry_us: Counter,
+    /// Keys of databases that were emptied, and those whose memory is not yet free.
+    pub flushed_keys: Counter,
+    pub flushed_keys_pending: Counter,
     /// Logical bytes of keys and values.
     pub used_memory: Counter,
     /// Requests that went to another core, and the messages that carried them.
@@ -73,6 +80,8 @@ impl Counters {
             &self.keyspace_hits,
             &self.keyspace_misses,
             &self.expired_keys,
+            &self.expiry_cut_short,
+            &self.expiry_us,
         ];
         since_start.iter().for_each(|counter| counter.set(0));
     }

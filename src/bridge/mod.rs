@@ -57,6 +57,8 @@ pub struct Bridge {
     /// The same, for replication.
     replication_id: Mutex<String>,
     memory_peak: AtomicU64,
+    /// What the allocator had given out when the server was ready.
+    pub memory_at_start: AtomicU64,
     rates: Mutex<Sampled>,
     next_client: AtomicU64,
     clients: AtomicU64,
@@ -81,6 +83,7 @@ impl Bridge {
             run_id: identity.run_id,
             replication_id: Mutex::new(identity.replication_id),
             memory_peak: AtomicU64::new(0),
+            memory_at_start: AtomicU64::new(0),
             rates: Mutex::default(),
             next_client: AtomicU64::new(1),
             clients: AtomicU64::new(0),

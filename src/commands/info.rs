@@ -37,6 +37,8 @@ pub struct ServerFacts {
     pub now_us: u64,
     pub started_at_us: u64,
     pub executable: String,
+    /// What `hz` says, which nothing here goes by.
+    pub hz: u32,
     /// Empty when there is none.
     pub config_file: String,
     pub shards: u16,
@@ -51,6 +53,15 @@ pub struct ClientsFacts {
 #[derive(Clone, Debug, Default)]
 pub struct MemoryFacts {
     pub used: u64,
+    /// When the server was ready.
+    pub used_at_start: u64,
+    /// Keys and values, without tables.
+    pub dataset: u64,
+    /// Blocks of connections.
+    pub clients: u64,
+    /// Keys of emptied databases: those whose memory is not yet free, and those whose memory is.
+    pub flushed_keys_pending: u64,
+    pub flushed_keys_freed: u64,
     pub used_peak: u64,
     pub resident: u64,
     /// What the allocator says, if it was asked.
@@ -89,6 +100,8 @@ pub struct StatsFacts {
     pub input_bytes_per_second: u64,
     pub output_bytes_per_second: u64,
     pub expired_keys: u64,
+    pub expiry_cut_short: u64,
+    pub expiry_us: u64,
     pub evicted_keys: u64,
     pub hits: u64,
     pub misses: u64,
@@ -109,6 +122,9 @@ pub struct ReplicationFacts {
 pub struct CpuFacts {
     pub system_us: u64,
     pub user_us: u64,
+    /// Of the core that answers.
+    pub core_system_us: u64,
+    pub core_user_us: u64,
 }
 
 #[derive(Clone, Debug, Default)]

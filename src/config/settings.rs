@@ -52,6 +52,7 @@ pub struct Settings {
     /// What takes longer is kept as a sample; 0 keeps none.
     pub spike_ms: u64,
     pub tracks_latency: bool,
+    pub hz: u32,
     /// From 0 to 100.
     pub latency_percentiles: Vec<f64>,
     /// Whether a fault is reported to the log.
@@ -141,6 +142,7 @@ impl Config {
             slow_log_max: self.integer("slowlog-max-len"),
             spike_ms: self.integer("latency-monitor-threshold"),
             tracks_latency: *self.value("latency-tracking") == Value::Bool(true),
+            hz: self.integer("hz"),
             latency_percentiles: self.fractions("latency-tracking-info-percentiles"),
             crash_log: *self.value("crash-log-enabled") == Value::Bool(true),
         }

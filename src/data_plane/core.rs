@@ -306,13 +306,24 @@ impl Core {
         counters.clients.set(self.connections.count() as u64);
         counters.keyspace_hits.set(self.shard.lookups.hits);
         counters.keyspace_misses.set(self.shard.lookups.misses);
-        counters.used_memory.set(self.shard.keyspace.memory_bytes() as u64);
+        let (flushed, pending) = self.shard.keyspace.flushed_counts();
+        counters.flushed_keys.set(flushed);
+        counters.flushed_keys_pending.set(pending);
+        let mut used = 0;
         for database in 0..usize::from(self.turn.databases) {
-            counters.keys[database].set(self.shard.keyspace.len(database) as u64);
-            counters.keys_with_deadline[database].set(self.shard.keyspace.expires_len(database) as u64);
-            counters.table_bytes[database].set(self.shard.keyspace.table_bytes(database) as u64);
-            counters.schedule_bytes[database].set(self.shard.keyspace.schedule_bytes(database) as u64);
+            let figures = self.shard.keyspace.figures(database);
+            // Most databases are never used, and cost no more than this look.
+            if figures.is_none() && counters.table_bytes[database].read() == 0 {
+                continue;
+            }
+            let figures = figures.unwrap_or_default();
+            used += figures.memory_bytes;
+            counters.keys[database].set(figures.keys as u64);
+            counters.keys_with_deadline[database].set(figures.keys_with_deadline as u64);
+            counters.table_bytes[database].set(figures.table_bytes as u64);
+            counters.schedule_bytes[database].set(figures.schedule_bytes as u64);
         }
+        counters.used_memory.set(used as u64);
     }
 
     fn tick(&mut self) {

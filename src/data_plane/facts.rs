@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 
 use hdrhistogram::Histogram;
 
@@ -17,6 +18,7 @@ use crate::commands::info::{
 use crate::commands::memory::{DatabaseOverhead, MemoryFigures};
 use crate::commands::table::numbered;
 use crate::config::Settings;
+use crate::data_plane::connection::Connection;
 use crate::data_plane::spikes::counts_of;
 use crate::sys::memory::MemoryUse;
 use crate::sys::{host, memory};
@@ -34,7 +36,7 @@ pub fn info_facts<N: AsRef<[u8]>>(
             connected: bridge.client_count(),
             connected_max: u64::from(settings.maxclients),
         },
-        memory: memory_facts(bridge),
+        memory: memory_facts(bridge, settings),
         persistence: PersistenceFacts { last_save_s: bridge.started_at_us / 1_000_000, ..Default::default() },
         stats: stats_facts(bridge),
         replication: ReplicationFacts { id: bridge.replication_id(), backlog_bytes: 1 << 20 },
@@ -62,6 +64,7 @@ fn server_facts(bridge: &Bridge, settings: &Settings, now_us: u64) -> ServerFact
         started_at_us: bridge.started_at_us,
         executable: executable.clone(),
         config_file,
+        hz: settings.hz,
         shards: bridge.counters.len() as u16,
     }
 }
@@ -96,10 +99,17 @@ fn allocator_facts(figures: &MemoryUse) -> AllocatorFacts {
     AllocatorFacts { allocated: figures.allocated, active: figures.active, resident: figures.resident }
 }
 
-fn memory_facts(bridge: &Bridge) -> MemoryFacts {
+fn memory_facts(bridge: &Bridge, settings: &Settings) -> MemoryFacts {
     let figures = memory::memory_use();
+    let flushed = sum(&bridge.counters, |core| &core.flushed_keys);
+    let pending = sum(&bridge.counters, |core| &core.flushed_keys_pending);
     MemoryFacts {
         used: figures.allocated,
+        used_at_start: bridge.memory_at_start.load(Ordering::Relaxed),
+        dataset: memory_figures(bridge, settings).dataset,
+        clients: bridge.client_count() * size_of::<Connection>() as u64,
+        flushed_keys_pending: pending,
+        flushed_keys_freed: flushed.saturating_sub(pending),
         used_peak: bridge.note_memory_peak(figures.allocated),
         resident: figures.rss,
         allocator: Some(allocator_facts(&figures)),
@@ -123,6 +133,8 @@ fn stats_facts(bridge: &Bridge) -> StatsFacts {
         input_bytes_per_second: rates.input_bytes,
         output_bytes_per_second: rates.output_bytes,
         expired_keys: total(|core| &core.expired_keys),
+        expiry_cut_short: total(|core| &core.expiry_cut_short),
+        expiry_us: total(|core| &core.expiry_us),
         evicted_keys: 0,
         hits: total(|core| &core.keyspace_hits),
         misses: total(|core| &core.keyspace_misses),
@@ -178,7 +190,8 @@ fn error_facts(bridge: &Bridge) -> Vec<(String, u64)> {
 
 fn cpu_facts() -> CpuFacts {
     let cpu = memory::cpu_use();
-    CpuFacts { system_us: cpu.system_us, user_us: cpu.user_us }
+    let (core_user_us, core_system_us) = memory::cpu_use_of_thread();
+    CpuFacts { system_us: cpu.system_us, user_us: cpu.user_us, core_system_us, core_user_us }
 }
 
 fn database_facts(bridge: &Bridge, settings: &Settings) -> Vec<DatabaseFacts> {

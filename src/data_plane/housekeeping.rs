@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::data_plane::core::Core;
 use crate::keyspace::Cause;
+use crate::sys::ticks::Ticks;
 
 /// How often expired keys are looked for while there are keys with a deadline.
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -34,6 +35,8 @@ pub struct Housekeeping {
     /// When expired keys are to be looked for again; `None` while no key has a deadline.
     pub next_expiry: Option<Instant>,
     has_due_keys: bool,
+    /// What searches took beyond whole microseconds.
+    expiry_ns: u64,
     has_flushed_tables: bool,
     /// Keys are removed only when somebody looks at them (DEBUG SET-ACTIVE-EXPIRE 0).
     is_expiry_off: bool,
@@ -61,15 +64,26 @@ impl Core {
         if is_due || self.housekeeping.has_due_keys {
             let now_ms = self.turn.now_ms();
             let is_off = self.housekeeping.is_expiry_off || self.pauses.end().is_some();
+            let begun = Ticks::now();
             self.housekeeping.has_due_keys =
                 !is_off && !in_slice(|budget| keyspace.expire_due(now_ms, budget) < budget);
             self.housekeeping.next_expiry = None;
+            self.count_expiry(begun);
         }
         if self.housekeeping.next_expiry.is_none() {
+            let keyspace = &self.shard.keyspace;
             let expiring = (0..usize::from(self.turn.databases)).any(|index| keyspace.expires_len(index) > 0);
             self.housekeeping.next_expiry = expiring.then(|| Instant::now() + EXPIRY_INTERVAL);
         }
         self.count_notes();
+    }
+
+    /// Counts a search for expired keys that began then.
+    fn count_expiry(&mut self, begun: Ticks) {
+        self.housekeeping.expiry_ns += Ticks::now().nanoseconds_since(begun);
+        self.counters().expiry_us.add(self.housekeeping.expiry_ns / 1_000);
+        self.housekeeping.expiry_ns %= 1_000;
+        self.counters().expiry_cut_short.add(self.housekeeping.has_due_keys.into());
     }
 
     /// Counts what the shard did of its own accord.

@@ -57,6 +57,17 @@ pub const SLOT_COUNT: usize = 16_384;
 /// The most databases.
 pub const DATABASE_COUNT_MAX: usize = 16;
 
+/// How much there is in a database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseFigures {
+    pub keys: usize,
+    pub keys_with_deadline: usize,
+    /// Entries, values and tables.
+    pub memory_bytes: usize,
+    pub table_bytes: usize,
+    pub schedule_bytes: usize,
+}
+
 /// The keys of one shard, which owns any subset of the slots.
 pub struct Keyspace {
     databases: Vec<Option<Box<Database>>>,
@@ -65,6 +76,8 @@ pub struct Keyspace {
     changes: Changes,
     /// Flushed databases whose memory is still to be freed.
     graveyard: Vec<Database>,
+    /// Keys that were in databases when these were emptied.
+    flushed_count: u64,
     random: u64,
     due_keys: DueKeys,
     /// The database that active expiry began with last.
@@ -84,6 +97,7 @@ impl Keyspace {
             recency,
             changes: Changes::new(database_count),
             graveyard: Vec::new(),
+            flushed_count: 0,
             due_keys: DueKeys::default(),
             expiry_turn: 0,
             kept_since_ms: u64::MAX,
@@ -255,7 +269,27 @@ impl Keyspace {
             return;
         };
         self.changes.report_many(database, |key| data.find(key).is_some());
+        self.flushed_count += data.tally.key_count as u64;
         self.graveyard.push(*data);
+    }
+
+    /// Keys that were in databases when these were emptied, and those of them in databases whose memory is not yet free.
+    pub fn flushed_counts(&self) -> (u64, u64) {
+        let pending = self.graveyard.iter().map(|data| data.tally.key_count as u64).sum();
+        (self.flushed_count, pending)
+    }
+
+    /// Figures of a database; `None` while it has held nothing.
+    #[inline]
+    pub fn figures(&self, database: usize) -> Option<DatabaseFigures> {
+        let data = self.databases[database].as_ref()?;
+        Some(DatabaseFigures {
+            keys: data.tally.key_count,
+            keys_with_deadline: data.tally.expiring_count,
+            memory_bytes: data.memory_bytes(),
+            table_bytes: data.table_bytes(),
+            schedule_bytes: data.schedule_bytes(),
+        })
     }
 
     /// Frees memory of flushed databases, about as much as `budget` entries hold. Tells whether all is freed.

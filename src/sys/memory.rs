@@ -83,6 +83,11 @@ pub fn cpu_use() -> CpuUse {
     CpuUse { user_us, system_us, children_user_us, children_system_us }
 }
 
+/// User and system time of the calling thread, microseconds.
+pub fn cpu_use_of_thread() -> (u64, u64) {
+    usage(libc::RUSAGE_THREAD)
+}
+
 fn usage(who: i32) -> (u64, u64) {
     // SAFETY: `rusage` is plain data for which zeroes are valid.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::common::{Client, Launch, Value};
+use super::common::{Client, Launch, Value, words};
 
 /// Fields that monitoring reads and that hold from the first day.
 const FIELDS: &[&str] = &[
@@ -23,6 +23,13 @@ const FIELDS: &[&str] = &[
     "used_memory",
     "used_memory_human",
     "used_memory_rss",
+    "used_memory_overhead",
+    "used_memory_startup",
+    "used_memory_dataset",
+    "mem_clients_normal",
+    "lazyfree_pending_objects",
+    "expire_cycle_cpu_milliseconds",
+    "redis_build_id",
     "maxmemory",
     "maxmemory_policy",
     "loading",
@@ -167,4 +174,25 @@ fn what_newer_client_libraries_say_is_understood() {
         assert_eq!(client.command(&arguments), Value::Error(refusal.as_bytes().to_vec()));
     }
     assert_eq!(client.ask("CLIENT NO-TOUCH maybe"), Value::Error(b"ERR syntax error".to_vec()));
+}
+
+/// Flushed keys are counted when they go, and as pending until their memory is free.
+#[test]
+fn flushed_and_expired_keys_are_counted() {
+    let mut server = Launch::basalt().shards(2).start();
+    let mut client = server.client();
+    let requests: Vec<u8> = (0..500).flat_map(|number| words(&format!("SET k{number} v"))).collect();
+    client.send(&requests);
+    (0..500).for_each(|_| drop(client.read()));
+    assert!(
+        info(&mut client, "memory")["used_memory_dataset"].parse::<u64>().is_ok_and(|bytes| bytes > 5_000)
+    );
+    client.ask("FLUSHALL");
+    let port = server.port;
+    let is_free = || {
+        let mut other = Client::tcp("127.0.0.1", port).expect("it accepts");
+        let fields = info(&mut other, "memory");
+        (&*fields["lazyfree_pending_objects"], &*fields["lazyfreed_objects"]) == ("0", "500")
+    };
+    assert!(server.wait_until(is_free));
 }

@@ -57,7 +57,12 @@ fn nothing_is_left_of_clients_of_every_kind() {
     let (_, seed) = Random::printed();
     let time = Duration::from_secs_f64(60.0 * setting("BASALT_MINUTES").unwrap_or(MINUTES_DEFAULT));
     let shards = setting("BASALT_SHARDS").map_or(SHARDS_DEFAULT, |count| count as usize);
-    let server = Launch::basalt().shards(shards).with("enable-debug-command", "yes").start();
+    // Bits and ranges can be set far behind the end of a string: not so far that a few of them fill the memory.
+    let server = Launch::basalt()
+        .shards(shards)
+        .with("enable-debug-command", "yes")
+        .with("proto-max-bulk-len", "12mb")
+        .start();
     let field = Field::new(server.port, shards, setting("BASALT_RATE"));
     let mut observer = Observer::start(&server, &field);
     // What a server keeps of the short part for later use, it must not need again for the long one.

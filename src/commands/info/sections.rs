@@ -77,11 +77,15 @@ fn server(facts: &InfoFacts, out: &mut Vec<u8>) {
     let facts = &facts.server;
     let uptime_s = facts.now_us.saturating_sub(facts.started_at_us) / 1_000_000;
     field("redis_version", REDIS_VERSION, out);
+    field("redis_git_sha1", "00000000", out);
+    field("redis_git_dirty", 0, out);
+    field("redis_build_id", build_id(&facts.basalt_version), out);
     field("basalt_version", &facts.basalt_version, out);
     field("redis_mode", "standalone", out);
     field("os", &facts.operating_system, out);
     field("arch_bits", usize::BITS, out);
     field("multiplexing_api", "io_uring", out);
+    field("monotonic_clock", "POSIX clock_gettime", out);
     field("process_id", facts.process_id, out);
     field("process_supervised", "no", out);
     field("run_id", &facts.run_id, out);
@@ -89,10 +93,19 @@ fn server(facts: &InfoFacts, out: &mut Vec<u8>) {
     field("server_time_usec", facts.now_us, out);
     field("uptime_in_seconds", uptime_s, out);
     field("uptime_in_days", uptime_s / 86_400, out);
+    field("hz", facts.hz, out);
+    field("configured_hz", facts.hz, out);
+    field("lru_clock", facts.now_us / 1_000_000 % (1 << 24), out);
     field("executable", &facts.executable, out);
     field("config_file", &facts.config_file, out);
     field("io_threads_active", 0, out);
     field("shards", facts.shards, out);
+}
+
+/// Sixteen hexadecimal digits that name a version, as exporters want them (FNV-1a of 64 bits).
+fn build_id(version: &str) -> String {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    format!("{:016x}", version.bytes().fold(0xcbf2_9ce4_8422_2325, mix))
 }
 
 fn clients(facts: &InfoFacts, out: &mut Vec<u8>) {
@@ -115,6 +128,12 @@ fn memory(facts: &InfoFacts, out: &mut Vec<u8>) {
     size("used_memory_peak", facts.used_peak, out);
     let percent = 100.0 * facts.used as f64 / facts.used_peak.max(1) as f64;
     field("used_memory_peak_perc", format!("{percent:.2}%"), out);
+    field("used_memory_overhead", facts.used.saturating_sub(facts.dataset), out);
+    field("used_memory_startup", facts.used_at_start, out);
+    field("used_memory_dataset", facts.dataset, out);
+    let net = facts.used.saturating_sub(facts.used_at_start).max(1);
+    let percent = (100.0 * facts.dataset as f64 / net as f64).min(100.0);
+    field("used_memory_dataset_perc", format!("{percent:.2}%"), out);
     if let Some(allocator) = &facts.allocator {
         field("allocator_allocated", allocator.allocated, out);
         field("allocator_active", allocator.active, out);
@@ -137,13 +156,15 @@ fn memory(facts: &InfoFacts, out: &mut Vec<u8>) {
             "mem_replication_backlog",
             "mem_total_replication_buffers",
             "mem_clients_slaves",
-            "mem_cluster_links",
-            "mem_aof_buffer",
         ],
         out,
     );
+    field("mem_clients_normal", facts.clients, out);
+    zeroes(&["mem_cluster_links", "mem_aof_buffer"], out);
     field("mem_allocator", &facts.allocator_name, out);
     field("active_defrag_running", 0, out);
+    field("lazyfree_pending_objects", facts.flushed_keys_pending, out);
+    field("lazyfreed_objects", facts.flushed_keys_freed, out);
 }
 
 /// How much more one figure is than another, as a ratio and in bytes.
@@ -210,6 +231,8 @@ fn stats(facts: &InfoFacts, out: &mut Vec<u8>) {
     field("rejected_connections", facts.connections_rejected, out);
     zeroes(&["sync_full", "sync_partial_ok", "sync_partial_err"], out);
     field("expired_keys", facts.expired_keys, out);
+    field("expired_time_cap_reached_count", facts.expiry_cut_short, out);
+    field("expire_cycle_cpu_milliseconds", facts.expiry_us / 1_000, out);
     field("evicted_keys", facts.evicted_keys, out);
     zeroes(&["evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"], out);
     field("keyspace_hits", facts.hits, out);
@@ -221,6 +244,7 @@ fn stats(facts: &InfoFacts, out: &mut Vec<u8>) {
     field("total_reads_processed", facts.reads, out);
     field("total_writes_processed", facts.writes, out);
     zeroes(&["io_threaded_reads_processed", "io_threaded_writes_processed"], out);
+    zeroes(&["reply_buffer_shrinks", "reply_buffer_expands"], out);
 }
 
 const MISSING_STATS: &[&str] = &[
@@ -261,6 +285,8 @@ fn cpu(facts: &InfoFacts, out: &mut Vec<u8>) {
     field("used_cpu_user", seconds(facts.cpu.user_us), out);
     field("used_cpu_sys_children", seconds(0), out);
     field("used_cpu_user_children", seconds(0), out);
+    field("used_cpu_sys_main_thread", seconds(facts.cpu.core_system_us), out);
+    field("used_cpu_user_main_thread", seconds(facts.cpu.core_user_us), out);
 }
 
 fn command_stats(facts: &InfoFacts, out: &mut Vec<u8>) {
