@@ -1,5 +1,7 @@
 //! LCS: the longest sequence of bytes that two strings have in common.
 
+use std::borrow::Cow;
+
 use crate::commands::bitmap::fetch_string;
 use crate::commands::call::Call;
 use crate::commands::docs::string as docs;
@@ -7,7 +9,6 @@ use crate::commands::error::CommandError;
 use crate::commands::numbers;
 use crate::commands::row::Keys::Between;
 use crate::commands::row::{Access, Across, Categories, Command, Fetched, Flags, Stored, across};
-use crate::keyspace::Copied;
 use crate::protocol::{Args, Reply};
 use crate::types::subsequence::{Match, Table, length, table_bytes};
 
@@ -31,9 +32,8 @@ fn compare(call: &mut Call, fetched: Vec<Fetched>) -> Result<Stored, CommandErro
     let first = fetch_string(call, NO_STRING)?;
     let second = fetched.into_iter().next().flatten();
     let options = Options::parse(&call.args)?;
-    let bytes =
-        |copied: &Option<Copied>| copied.as_ref().map(|copied| copied.value().to_bytes().into_owned());
-    let (first, second) = (bytes(&first).unwrap_or_default(), bytes(&second).unwrap_or_default());
+    // Borrowed: two strings of 512 MB are refused without being copied.
+    let (first, second) = (bytes_of(&first), bytes_of(&second));
     if table_bytes(first.len(), second.len()) > call.turn.string_bytes_max {
         return Err(CommandError::Text(
             "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
@@ -49,6 +49,11 @@ fn compare(call: &mut Call, fetched: Vec<Fetched>) -> Result<Stored, CommandErro
         Form::Places => write_places(&Table::new(&first, &second), &options, &mut call.reply),
     }
     Ok(Stored::No)
+}
+
+/// What was read; an absent key is an empty string.
+fn bytes_of(fetched: &Fetched) -> Cow<'_, [u8]> {
+    fetched.as_ref().map_or(Cow::Borrowed(&[]), |copied| copied.value().to_bytes())
 }
 
 /// Matches that are long enough, from the last to the first, and the length of all together.

@@ -149,7 +149,6 @@ impl Core {
         if self.is_monitored() {
             self.show_planned(&planned);
         }
-        self.counters().commands.add(planned.len() as u64);
         self.planned = planned;
         self.planned.clear();
         self.send_if_many();

@@ -64,6 +64,7 @@ impl Core {
 
     /// Counts what has run; each call took so long.
     fn count_ran(&mut self, nanoseconds_each: u64) -> Option<u64> {
+        self.counters().commands.add(self.shard.tally.ran.len() as u64);
         let stats = &self.bridge.commands[self.shard.index as usize];
         for alike in self.shard.tally.ran.chunk_by(|one, next| one == next) {
             let row = stats.row(alike[0].command.into());
@@ -164,6 +165,7 @@ impl Core {
             if entry.command.runs_on_session() {
                 continue;
             }
+            self.counters().commands.add(1);
             let row = stats.row(number_of(entry.command).into());
             row.record(1, each);
             if transaction.has_failed(index) {

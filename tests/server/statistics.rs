@@ -79,6 +79,7 @@ fn commands_and_errors_are_counted_as_redis_does() {
     redis.ask("CONFIG RESETSTAT");
     REQUESTS.iter().for_each(|line| drop(redis.ask(line)));
     let (expected, errors) = (counts(&mut redis), fields(&mut redis, "errorstats"));
+    let processed = fields(&mut redis, "stats")["total_commands_processed"].clone();
     let total = fields(&mut redis, "stats")["total_error_replies"].clone();
     for shards in [1, 3] {
         let server = Launch::basalt().shards(shards).start();
@@ -87,6 +88,7 @@ fn commands_and_errors_are_counted_as_redis_does() {
         REQUESTS.iter().for_each(|line| drop(client.ask(line)));
         assert_eq!(counts(&mut client), expected, "{shards} shards");
         assert_eq!(fields(&mut client, "errorstats"), errors, "{shards} shards");
+        assert_eq!(fields(&mut client, "stats")["total_commands_processed"], processed, "{shards} shards");
         assert_eq!(fields(&mut client, "stats")["total_error_replies"], total, "{shards} shards");
         client.ask("CONFIG RESETSTAT");
         assert_eq!(counts(&mut client).into_keys().collect::<Vec<_>>(), ["cmdstat_config|resetstat"]);
