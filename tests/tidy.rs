@@ -17,7 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("persist", &["codec", "types", "keyspace", "sys"]),
     ("config", &["sys"]),
     ("bridge", &["cluster", "config", "sys"]),
-    ("control_plane", &["bridge", "config", "cluster"]),
+    ("control_plane", &["bridge", "config", "cluster", "sys"]),
     ("data_plane", DATA_PLANE),
     ("doctor", &["config", "sys"]),
 ];

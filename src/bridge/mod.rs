@@ -98,6 +98,11 @@ impl Bridge {
         self.config.lock().expect("nobody panics while holding the configuration")
     }
 
+    /// The same for whoever must not wait; nothing while another thread has it.
+    pub fn try_config(&self) -> Option<MutexGuard<'_, Config>> {
+        self.config.try_lock().ok()
+    }
+
     pub fn replication_id(&self) -> String {
         self.replication_id.lock().expect("nobody panics while holding the name").clone()
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::bridge::Bridge;
 use crate::bridge::counters::Counters;
 
-/// Describes the state. Takes no lock and asks no core, for one of them may be what broke.
+/// Describes the state. Waits for no lock and asks no core, for one of them may be what broke.
 pub fn report(bridge: &Bridge) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
@@ -24,7 +24,19 @@ pub fn report(bridge: &Bridge) -> String {
         // As above.
         let _ = writeln!(text, "core {shard}: {}", core_line(core));
     }
+    for (name, value) in settings(bridge) {
+        // As above. A value of several lines or with control characters stays on its line.
+        let _ = writeln!(text, "setting {name}: {}", value.escape_debug());
+    }
     text
+}
+
+/// What differs from the defaults.
+fn settings(bridge: &Bridge) -> Vec<(&'static str, String)> {
+    match bridge.try_config() {
+        Some(config) => config.unlike_defaults(),
+        None => vec![("(all)", "in use by another thread".to_owned())],
+    }
 }
 
 fn core_line(core: &Counters) -> String {

@@ -42,6 +42,9 @@ pub use self::set::{SetError, SetFailure};
 pub use self::settings::{Access, BindAddress, Lfu, LogFormat, LogLevel, OutputLimits, Settings};
 pub use self::value::{OutputLimit, Value, ValueError};
 
+/// Settings that no log shows.
+const SECRETS: &[&str] = &["requirepass", "masterauth", "tls-key-file-pass", "tls-client-key-file-pass"];
+
 /// The values of all settings.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -139,6 +142,19 @@ impl Config {
             }
         }
         found
+    }
+
+    /// Names and values of the settings that are not as by default, for people: passwords are left out.
+    pub fn unlike_defaults(&self) -> Vec<(&'static str, String)> {
+        let defaults = Config::with_defaults(self.started_in.clone());
+        let found = flags::all().zip(&self.values).zip(&defaults.values);
+        found
+            .filter(|((_, value), default)| value != default)
+            .map(|((flag, value), _)| match SECRETS.contains(&flag.name) {
+                true => (flag.name, "(hidden)".to_owned()),
+                false => (flag.name, String::from_utf8_lossy(&flag.show(value)).into_owned()),
+            })
+            .collect()
     }
 
     fn value(&self, name: &str) -> &Value {

@@ -1,6 +1,8 @@
 //! What need not be fast: one thread that waits for signals and samples rates.
 
+use std::fs::DirEntry;
 use std::io;
+use std::iter;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
@@ -9,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::bridge::Bridge;
 use crate::bridge::report::report;
+use crate::sys::stacks;
 
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -32,6 +35,7 @@ impl ControlPlane {
         let report = signal(SignalKind::user_defined1())?;
         let _hangup = signal(SignalKind::hangup())?;
         drop(entered);
+        stacks::enable();
         Ok(ControlPlane { runtime, terminate, interrupt, report, _hangup })
     }
 
@@ -72,18 +76,19 @@ fn log_report(bridge: &Bridge) {
     tracing::info!("End of the report");
 }
 
-/// What the kernel tells of each thread: whether it runs, where it waits, and its processor time in ticks.
+/// What the kernel tells of each thread: whether it runs, where it waits, and its processor time in ticks; then its
+/// stack, innermost first.
 fn threads() -> Vec<String> {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
         return Vec::new();
     };
-    let describe = |task: std::fs::DirEntry| {
+    let describe = |task: DirEntry| {
         // A thread may end meanwhile.
         let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
         let stat = read("stat");
         let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let field = |index: usize| fields.get(index).copied().unwrap_or("?");
-        format!(
+        let line = format!(
             "thread {}: name={} state={} user_ticks={} system_ticks={} waits_in={}",
             task.file_name().display(),
             read("comm").trim(),
@@ -91,7 +96,18 @@ fn threads() -> Vec<String> {
             field(11),
             field(12),
             read("wchan").trim(),
-        )
+        );
+        iter::once(line).chain(stack_lines(&task))
     };
-    tasks.flatten().map(describe).collect()
+    tasks.flatten().flat_map(describe).collect()
+}
+
+fn stack_lines(task: &DirEntry) -> Vec<String> {
+    let Some(thread) = task.file_name().to_str().and_then(|name| name.parse().ok()) else {
+        return Vec::new();
+    };
+    match stacks::stack_of(thread) {
+        Ok(names) => names.iter().enumerate().map(|(depth, name)| format!("  {depth}: {name}")).collect(),
+        Err(reason) => vec![format!("  no stack: {reason}")],
+    }
 }

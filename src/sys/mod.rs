@@ -14,5 +14,6 @@ pub mod ring;
 pub mod secret;
 pub mod socket;
 pub mod spsc;
+pub mod stacks;
 pub mod ticks;
 pub mod waker;

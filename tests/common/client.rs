@@ -127,6 +127,8 @@ impl Client {
         };
         let count = match count {
             Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
+            // By a signal, such as the one that tells of a child's end.
+            Err(error) if error.kind() == ErrorKind::Interrupted => return self.receive(wait),
             other => other?,
         };
         self.received.extend_from_slice(&chunk[..count]);

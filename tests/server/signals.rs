@@ -94,6 +94,7 @@ fn without_a_crash_log_the_signal_alone_is_left() {
 fn sigusr1_reports_and_the_server_goes_on() {
     let mut server = start();
     let mut client = server.client();
+    client.ask("CONFIG SET requirepass sesame slowlog-max-len 77");
     for _ in 0..3 {
         client.ask("SET a 1");
     }
@@ -106,13 +107,50 @@ fn sigusr1_reports_and_the_server_goes_on() {
     };
     let log = server.log();
     assert!(is_reported, "{log}");
-    for part in
-        ["Received SIGUSR1", "core 0: last_command=", "core 1:", "connected_clients: ", "name=shard-0"]
-    {
+    let parts = [
+        "Received SIGUSR1",
+        "core 0: last_command=",
+        "core 1:",
+        "connected_clients: ",
+        "name=shard-0",
+        "setting slowlog-max-len: 77\n",
+        "setting requirepass: (hidden)\n",
+        "control_plane::stack_lines",
+    ];
+    for part in parts {
         assert!(log.contains(part), "{part} is missing: {log}");
+    }
+    assert!(!log.contains("sesame"), "{log}");
+    for shard in ["name=shard-0", "name=shard-1"] {
+        let (_, after) = log.split_once(shard).expect("checked above");
+        let stack = after.split("name=").next().expect("there is a part before the next thread");
+        assert!(stack.contains("basalt::data_plane::"), "{shard} has no stack: {log}");
     }
     assert_eq!(client.ask("GET a"), Value::Bulk(b"1".to_vec()));
     assert!(server.is_running());
+}
+
+/// The question interrupts whatever a core is doing: system calls, waits, and work.
+#[test]
+fn reports_disturb_no_request() {
+    let server = start();
+    let asking = |seed: usize| {
+        let mut client = server.client();
+        move || {
+            for number in 0..3000 {
+                let key = format!("key:{seed}:{number}");
+                assert_eq!(client.ask(&format!("SET {key} {number}")), Value::Simple(b"OK".to_vec()));
+                assert_eq!(client.ask(&format!("GET {key}")), Value::Bulk(number.to_string().into_bytes()));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let clients = [0, 1].map(|seed| scope.spawn(asking(seed)));
+        while !clients.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            server.signal("USR1");
+        }
+    });
+    assert!(server.log().contains("basalt::data_plane::"), "{}", server.log());
 }
 
 #[test]

@@ -48,3 +48,12 @@ fn a_star_finds_all_names_of_redis_and_ours() {
     let names = include_str!("redis-7.0.15.txt").lines().count();
     assert_eq!(defaults().matching(&[b"*"]).len(), names + 6);
 }
+
+#[test]
+fn reports_show_what_differs_from_the_defaults_without_passwords() {
+    let mut config = defaults();
+    assert_eq!(config.unlike_defaults(), []);
+    config.set(&[(b"requirepass", b"sesame"), (b"timeout", b"7"), (b"tls-key-file-pass", b"")]).unwrap();
+    let expected = [("timeout", "7".to_owned()), ("requirepass", "(hidden)".to_owned())];
+    assert_eq!(config.unlike_defaults(), expected);
+}
