@@ -110,18 +110,10 @@ pub(super) fn parse_output_limits(words: &[&[u8]], current: &Value) -> Result<Va
 }
 
 pub(super) fn show_output_limits(limits: &[OutputLimit; 3]) -> String {
-    output_limit_groups(limits).join(" ")
-}
-
-/// One text for each class, such as `normal 0 0 0`.
-pub(super) fn output_limit_groups(limits: &[OutputLimit; 3]) -> Vec<String> {
-    CLIENT_CLASSES
-        .iter()
-        .zip(limits)
-        .map(|(names, limit)| {
-            format!("{} {} {} {}", names[0], limit.hard_bytes, limit.soft_bytes, limit.soft_s)
-        })
-        .collect()
+    let group = |(names, limit): (&&[&str], &OutputLimit)| {
+        format!("{} {} {} {}", names[0], limit.hard_bytes, limit.soft_bytes, limit.soft_s)
+    };
+    CLIENT_CLASSES.iter().zip(limits).map(group).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn parse_oom_scores(words: &[&[u8]]) -> Result<Value, ValueError> {

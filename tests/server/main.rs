@@ -19,6 +19,7 @@ mod pipelines;
 mod programs;
 mod protocol;
 mod replicas;
+mod rewriting;
 mod signals;
 mod silence;
 mod slow_log;

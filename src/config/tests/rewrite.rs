@@ -67,8 +67,7 @@ client-query-buffer-limit 1gb
 # middle
 timeout 0
 logfile \"\"
-client-output-buffer-limit normal 1048576 1048576 10
-client-output-buffer-limit slave 268435456 67108864 60
+client-output-buffer-limit normal 1mb 1mb 10
 client-output-buffer-limit pubsub 1 2 3
 replica-priority 60
 hash-max-ziplist-entries 5
