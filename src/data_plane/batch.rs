@@ -346,7 +346,10 @@ impl Core {
         let bytes = planned.source.bytes(&self.ring, &self.held, &self.feeding, &self.scratch);
         let args = Args::new(bytes, planned.spans(&self.spans), planned.source.blocks(&self.feeding));
         let refusal = match resolve(&args) {
-            Ok(command) => Refusal::NotLoggedIn(command),
+            Ok(command) if self.connections.at(planned.connection).session.caller.must_log_in => {
+                Refusal::NotLoggedIn(command)
+            }
+            Ok(command) => Refusal::Watching(command),
             Err(refusal) => refusal,
         };
         let mut error = Vec::new();
@@ -366,7 +369,7 @@ impl Core {
         if let Some(multi) = &mut self.connections.at(planned.connection).session.multi {
             multi.is_aborted = true;
         }
-        if let Refusal::WrongArity(command) = refusal {
+        if let Refusal::WrongArity(command) | Refusal::Watching(command) = refusal {
             self.count_rejected(command);
         }
         self.reply(planned.connection, |out| out.bytes.extend_from_slice(&error));

@@ -413,11 +413,21 @@ impl Core {
 fn detour(command: &Command, standing: Standing) -> Option<Way> {
     match (standing, in_multi(command)) {
         (Standing::Stranger { .. }, _) if !command.flags.has(Flags::NO_AUTH) => Some(Way::Refused),
-        (Standing::Free | Standing::Stranger { is_queueing: false }, _) => None,
+        (Standing::Watcher { .. }, _) if touches_keys(command) => Some(Way::Refused),
+        (
+            Standing::Free
+            | Standing::Stranger { is_queueing: false }
+            | Standing::Watcher { is_queueing: false },
+            _,
+        ) => None,
         (_, InMulti::Queued) => Some(Way::Queued),
         (_, InMulti::Forbidden) => Some(Way::Forbidden),
         (_, InMulti::AtOnce) => None,
     }
+}
+
+fn touches_keys(command: &Command) -> bool {
+    command.flags.has(Flags::READONLY) || command.flags.has(Flags::WRITE)
 }
 
 /// How a planned request is to be run.

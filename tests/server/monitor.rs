@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::common::{Client, Launch, Server, shown, words};
+use super::common::{Client, Launch, Server, Value, shown, words};
 
 const REQUESTS: &[&str] = &[
     "SET a \"x\\x00\\n\\\"y\"",
@@ -129,6 +129,90 @@ fn nobody_is_shown_anything_after_reset_or_the_end() {
     client.ask("SET k v");
     assert_eq!(monitor.ask("ECHO quiet").string(), "quiet");
     assert!(!client.ask("CLIENT LIST").string().contains("flags=O "));
+}
+
+/// What a client that is shown requests sends, and what becomes of it.
+const FROM_A_MONITOR: &[&str] = &[
+    "GET a",
+    "SET a 1",
+    "MGET a b c d",
+    "DBSIZE",
+    "KEYS *",
+    "FLUSHALL",
+    "TYPE a",
+    "EXISTS",
+    "RANDOMKEY",
+    "SCAN 0",
+    "OBJECT ENCODING a",
+    "MEMORY USAGE a",
+    "nosuch",
+    "GET",
+    "PING",
+    "ECHO x",
+    "SELECT 1",
+    "WATCH a",
+    "UNWATCH",
+    "TIME x",
+    "MULTI",
+    "PING",
+    "EXEC",
+    "MULTI",
+    "GET a",
+    "SET a 2",
+    "PING",
+    "EXEC",
+    "MULTI",
+    "INCR a",
+    "DISCARD",
+    "RESET",
+    "GET a",
+    "SET a 1",
+    "INFO commandstats",
+];
+
+/// The replies, without what is shown between them, and how often which command was refused.
+fn replies_to_a_monitor(server: &Server, hello: &str) -> Vec<String> {
+    let mut monitor = server.client();
+    monitor.ask(hello);
+    monitor.ask("MONITOR");
+    let mut replies = Vec::new();
+    for line in FROM_A_MONITOR {
+        monitor.send(&words(line));
+        let reply = loop {
+            match monitor.read() {
+                // A line of its own or of others begins with a time.
+                Value::Simple(text) if text.first().is_some_and(u8::is_ascii_digit) => {}
+                reply => break reply,
+            }
+        };
+        match reply.text() {
+            Some(text) if line.starts_with("INFO") => replies.extend(refused(&String::from_utf8_lossy(text))),
+            _ => replies.push(format!("{line}: {reply:?}")),
+        }
+    }
+    replies
+}
+
+fn refused(info: &str) -> Vec<String> {
+    let count = |line: &str| {
+        let (name, fields) = line.split_once(":calls=")?;
+        let rejected = fields.split(',').find(|field| field.starts_with("rejected_calls="))?;
+        (rejected != "rejected_calls=0").then(|| format!("{name} {rejected}"))
+    };
+    let mut counts: Vec<_> = info.lines().filter_map(count).collect();
+    counts.sort();
+    counts
+}
+
+#[test]
+fn who_is_shown_requests_may_touch_no_key_as_in_redis() {
+    for hello in ["HELLO 2", "HELLO 3"] {
+        let expected = replies_to_a_monitor(&Launch::redis().start(), hello);
+        for shards in [1, 3] {
+            let found = replies_to_a_monitor(&Launch::basalt().shards(shards).start(), hello);
+            assert_eq!(found, expected, "{shards} shards, {hello}");
+        }
+    }
 }
 
 /// Somebody who does not read what he is shown is cut off, and nobody else notices.
