@@ -51,7 +51,7 @@ impl Core {
         let request = request(command, args, planned.key(command, &args), connection);
         let multi = connection.session.multi.as_mut().expect("requests are queued behind MULTI");
         multi.push(&request);
-        if multi.queue.bytes() as u64 > limit {
+        if multi.queue.held_bytes() as u64 > limit {
             tracing::warn!(
                 client = connection.session.caller.id,
                 "client closed: what it has queued is too large"

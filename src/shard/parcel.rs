@@ -13,6 +13,8 @@ pub struct Parcel<T> {
     spans: Vec<Span>,
     bytes: Vec<u8>,
     blocks: Vec<Bytes>,
+    /// Bytes in `blocks`.
+    shared_bytes: usize,
 }
 
 /// One request in a parcel.
@@ -32,7 +34,13 @@ pub struct Entry<T> {
 
 impl<T> Default for Parcel<T> {
     fn default() -> Self {
-        Parcel { entries: Vec::new(), spans: Vec::new(), bytes: Vec::new(), blocks: Vec::new() }
+        Parcel {
+            entries: Vec::new(),
+            spans: Vec::new(),
+            bytes: Vec::new(),
+            blocks: Vec::new(),
+            shared_bytes: 0,
+        }
     }
 }
 
@@ -48,6 +56,11 @@ impl<T> Parcel<T> {
     /// The bytes of all arguments that were copied.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The bytes of all arguments: those that were copied, and large ones, which would not live without us either.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.len() + self.shared_bytes
     }
 
     /// The memory reserved for arguments.
@@ -83,6 +96,7 @@ impl<T> Parcel<T> {
         for index in indices {
             let span = match request.args.block_at(index) {
                 Some(block) => {
+                    self.shared_bytes += block.len();
                     self.blocks.push(block);
                     Span::block(self.blocks.len() - 1)
                 }
@@ -142,5 +156,6 @@ impl<T> Parcel<T> {
         self.spans.clear();
         self.bytes.clear();
         self.blocks.clear();
+        self.shared_bytes = 0;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::common::{Launch, Server, Value, words};
+use super::common::{Client, Launch, Server, Value, request, words};
 
 fn ok() -> Value {
     Value::Simple(b"OK".to_vec())
@@ -74,6 +74,21 @@ fn an_exec_of_more_commands_than_there_are_places_is_answered_whole() {
     (0..count).for_each(|_| assert_eq!(client.read(), Value::Simple(b"QUEUED".to_vec())));
     assert_eq!(client.read(), Value::Array(vec![ok(); count]));
     assert_eq!(key_count(&server), count as i64);
+}
+
+/// Arguments of this size are kept where they were received, and count all the same.
+#[test]
+fn large_arguments_that_are_queued_are_bounded_too() {
+    let server = Launch::basalt().shards(2).with("client-query-buffer-limit", "1mb").start();
+    let mut client = server.client();
+    client.ask("MULTI");
+    let value = vec![b'x'; 300_000];
+    let is_queued = |client: &mut Client| {
+        client.try_send(&request(&[&b"SET"[..], b"k", &value])).is_ok() && client.try_read().is_ok()
+    };
+    let queued = (0..10).take_while(|_| is_queued(&mut client)).count();
+    assert_eq!(queued, 3, "the fourth one is beyond the limit");
+    assert_eq!(server.client().ask("EXISTS k"), Value::Integer(0));
 }
 
 #[test]
