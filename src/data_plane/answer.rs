@@ -33,7 +33,8 @@ impl Core {
             Ask::Memory(matter) => self.answer_memory(index, matter),
             Ask::ClientInfo => self.answer_client_info(index),
             Ask::ClientList(filter) => {
-                self.gather(index, Finish::Lines, || Subject::ClientList(filter.clone()));
+                let finish = Finish::Lines(filter.ids.clone());
+                self.gather(index, finish, || Subject::ClientList(filter.clone()));
             }
             Ask::ClientKill { filter, style } => {
                 let finish = match style {
@@ -285,7 +286,12 @@ fn client_facts<'a>(
 ) -> ClientFacts<'a> {
     let inbox = connection.inbox.as_ref();
     let request_bytes = inbox.map_or(0, |inbox| inbox.kept_bytes());
+    let request_bytes_free = inbox.map_or(0, |inbox| inbox.bytes.capacity() - inbox.bytes.len());
     let outbox = connection.outbox.as_ref();
+    let waiting_bytes = outbox.map_or(0, |outbox| outbox.bytes());
+    let multi = connection.session.multi.as_ref();
+    let queued = multi.map(|multi| Queued { count: multi.queue.len(), bytes: multi.queue.held_bytes() });
+    let queued_bytes = queued.map_or(0, |queued| queued.bytes);
     ClientFacts {
         caller: &connection.session.caller,
         kind: ClientKind::Normal,
@@ -294,19 +300,20 @@ fn client_facts<'a>(
         now_us,
         last_request_us: u64::from(connection.active_at_s) * 1_000_000,
         request_bytes,
-        request_bytes_free: inbox.map_or(0, |inbox| inbox.bytes.capacity() - inbox.bytes.len()),
+        request_bytes_free,
+        // Arguments are read where they arrived, and replies are written into the arena of the turn.
         argument_bytes: 0,
         reply_room_bytes: 0,
         reply_peak_bytes: 0,
         reply_bytes: 0,
         waiting_count: outbox.map_or(0, |outbox| outbox.parts()),
-        waiting_bytes: outbox.map_or(0, |outbox| outbox.bytes()),
-        memory_bytes: size_of::<Connection>() + request_bytes + outbox.map_or(0, |outbox| outbox.bytes()),
-        queued: connection
-            .session
-            .multi
-            .as_ref()
-            .map(|multi| Queued { count: multi.queue.len(), bytes: multi.queue.bytes() }),
+        waiting_bytes,
+        memory_bytes: size_of::<Connection>()
+            + request_bytes
+            + request_bytes_free
+            + waiting_bytes
+            + queued_bytes,
+        queued,
         is_paused: connection.stall == Stall::Paused,
         is_writing: connection.is_sending(),
         is_closing: connection.closing == Closing::AfterReplies,

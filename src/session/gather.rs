@@ -21,8 +21,8 @@ pub enum Finish {
     Weighted(u64),
     /// The only part that says something; the others are empty.
     Sole,
-    /// Lines of text, ordered by the number behind their first `=` (CLIENT LIST).
-    Lines,
+    /// Lines of text, ordered by the number behind their first `=`, or those with these numbers (CLIENT LIST).
+    Lines(Option<Vec<u64>>),
     /// Integer replies are added; OK if the sum is not zero, else an error (CLIENT KILL of one address).
     KilledOne,
 }
@@ -78,7 +78,7 @@ impl Gather {
         debug_assert!(self.waiting == 0);
         let error = self.parts.iter().find(|part| part.reply.bytes.first() == Some(&b'-'));
         if let Some(Part { reply, .. }) = error
-            && self.finish != Finish::Lines
+            && !matches!(self.finish, Finish::Lines(_))
         {
             return out.append_range(reply, Mark::default(), reply.mark());
         }
@@ -100,11 +100,9 @@ impl Gather {
             Finish::Chain => chain(&self.parts, out),
             Finish::InOrder(owners) => in_order(&self.parts, owners, out),
             Finish::Weighted(random) => weighted(&self.parts, *random, &mut reply),
-            Finish::Lines => {
-                let mut text: Vec<u8> =
-                    self.parts.iter().flat_map(|part| &part.reply.bytes).copied().collect();
-                sort_lines(&mut text);
-                reply.verbatim("txt", &text);
+            Finish::Lines(numbers) => {
+                let text: Vec<u8> = self.parts.iter().flat_map(|part| &part.reply.bytes).copied().collect();
+                reply.verbatim("txt", &ordered_lines(&text, numbers.as_deref()));
             }
         }
     }
@@ -209,13 +207,22 @@ fn weighted(parts: &[Part], random: u64, reply: &mut Reply) {
     }
 }
 
-/// Orders lines such as `id=12 addr=...` by that number.
-fn sort_lines(text: &mut Vec<u8>) {
+/// Orders lines such as `id=12 addr=...` by that number; or takes the lines of these numbers, as often as they come.
+fn ordered_lines(text: &[u8], numbers: Option<&[u64]>) -> Vec<u8> {
     let mut lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
-    lines.sort_by_key(|line| {
-        let digits =
-            line.iter().skip_while(|byte| !byte.is_ascii_digit()).take_while(|byte| byte.is_ascii_digit());
-        digits.fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add((digit - b'0') as u64))
-    });
-    *text = lines.concat();
+    lines.sort_by_key(|line| line_number(line));
+    let Some(numbers) = numbers else {
+        return lines.concat();
+    };
+    let line_of = |number: &u64| {
+        let found = lines.binary_search_by_key(number, |line| line_number(line));
+        found.map_or(&[][..], |index| lines[index])
+    };
+    numbers.iter().map(line_of).collect::<Vec<_>>().concat()
+}
+
+fn line_number(line: &[u8]) -> u64 {
+    let digits =
+        line.iter().skip_while(|byte| !byte.is_ascii_digit()).take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add((digit - b'0') as u64))
 }

@@ -83,8 +83,11 @@ fn parts_become_one_reply() {
     );
     assert_eq!(gathered(Finish::KilledOne, Resp::Two, &[b":0\r\n", b":1\r\n"]), "+OK\r\n");
     assert_eq!(gathered(Finish::KilledOne, Resp::Two, &[b":0\r\n", b":0\r\n"]), "-ERR No such client\r\n");
-    let lines = gathered(Finish::Lines, Resp::Two, &[b"id=10 b\nid=2 a\n", b"id=3 c\n"]);
-    assert_eq!(lines, "$22\r\nid=2 a\nid=3 c\nid=10 b\n\r\n");
+    let lines = |numbers: Option<Vec<u64>>| {
+        gathered(Finish::Lines(numbers), Resp::Two, &[b"id=10 b\nid=2 a\n", b"id=3 c\n"])
+    };
+    assert_eq!(lines(None), "$22\r\nid=2 a\nid=3 c\nid=10 b\n\r\n");
+    assert_eq!(lines(Some(vec![10, 0, 2, 4, 10])), "$23\r\nid=10 b\nid=2 a\nid=10 b\n\r\n");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod common;
 
 mod bitmaps;
+mod client_filters;
 mod configuration;
 mod connections;
 mod doctor;
