@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::cluster::{SlotMap, slot_of};
 use crate::commands::caller::Caller;
+use crate::commands::dataset::Population;
 use crate::keyspace::{EntryRef, Key, Keyspace, Look, Place};
 use crate::protocol::{Args, Reply};
 use crate::sys::secret::Secret;
@@ -245,6 +246,15 @@ pub enum MemoryMatter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Debugging {
     ChangeReplicationId,
+    /// The digest of all that is stored.
+    Digest,
+    /// The digest of the value of each of these keys.
+    KeyDigests {
+        database: u8,
+        keys: Vec<Bytes>,
+    },
+    /// Keys are made up.
+    Populate(Population),
     Log(Bytes),
     Object {
         database: u8,

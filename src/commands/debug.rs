@@ -3,6 +3,7 @@
 //! Redis knows the subcommands neither in COMMAND nor by their numbers of arguments, so they are no rows.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use crate::cluster::SLOT_COUNT;
 use crate::commands::call::{Ask, DebugAccess, Debugging, Fault, Next, SessionCall};
 use crate::commands::caller::Address;
+use crate::commands::dataset::Population;
 use crate::commands::docs::server as docs;
 use crate::commands::error::CommandError;
 use crate::commands::help;
@@ -24,22 +26,27 @@ const OPERATOR: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).an
 pub const COMMANDS: &[Command] = &[session("DEBUG", -2, debug, &docs::DEBUG).flags(OPERATOR).alone()];
 
 /// The name of a subcommand, how many words its requests have, and who answers.
-type Subcommand = (&'static str, usize, fn(&mut SessionCall) -> Result<Next, CommandError>);
+type Subcommand = (&'static str, RangeInclusive<usize>, fn(&mut SessionCall) -> Result<Next, CommandError>);
 
 const SUBCOMMANDS: &[Subcommand] = &[
-    ("ASSERT", 2, |_| Ok(ask(Debugging::Fault(Fault::Assertion)))),
-    ("CHANGE-REPL-ID", 2, |_| Ok(ask(Debugging::ChangeReplicationId))),
-    ("ERROR", 3, error),
-    ("HELP", 2, help),
-    ("MOVE-SLOT", 4, move_slot),
-    ("LOG", 3, |call| Ok(ask(Debugging::Log(argument(call))))),
-    ("OBJECT", 3, |call| Ok(ask(Debugging::Object { database: call.caller.database, key: argument(call) }))),
-    ("PANIC", 2, |_| Ok(ask(Debugging::Fault(Fault::Panic)))),
-    ("PROTOCOL", 3, protocol),
-    ("QUICKLIST-PACKED-THRESHOLD", 3, packed_threshold),
-    ("SEGFAULT", 2, |_| Ok(ask(Debugging::Fault(Fault::Segment)))),
-    ("SET-ACTIVE-EXPIRE", 3, |call| Ok(ask(Debugging::ActiveExpiry(is_nonzero(call.args.at(2)))))),
-    ("SLEEP", 3, |call| Ok(ask(Debugging::Sleep(seconds(call.args.at(2)))))),
+    ("ASSERT", 2..=2, |_| Ok(ask(Debugging::Fault(Fault::Assertion)))),
+    ("CHANGE-REPL-ID", 2..=2, |_| Ok(ask(Debugging::ChangeReplicationId))),
+    ("DIGEST", 2..=2, |_| Ok(ask(Debugging::Digest))),
+    ("DIGEST-VALUE", 2..=usize::MAX, key_digests),
+    ("ERROR", 3..=3, error),
+    ("HELP", 2..=2, help),
+    ("MOVE-SLOT", 4..=4, move_slot),
+    ("LOG", 3..=3, |call| Ok(ask(Debugging::Log(argument(call))))),
+    ("OBJECT", 3..=3, |call| {
+        Ok(ask(Debugging::Object { database: call.caller.database, key: argument(call) }))
+    }),
+    ("PANIC", 2..=2, |_| Ok(ask(Debugging::Fault(Fault::Panic)))),
+    ("POPULATE", 3..=5, populate),
+    ("PROTOCOL", 3..=3, protocol),
+    ("QUICKLIST-PACKED-THRESHOLD", 3..=3, packed_threshold),
+    ("SEGFAULT", 2..=2, |_| Ok(ask(Debugging::Fault(Fault::Segment)))),
+    ("SET-ACTIVE-EXPIRE", 3..=3, |call| Ok(ask(Debugging::ActiveExpiry(is_nonzero(call.args.at(2)))))),
+    ("SLEEP", 3..=3, |call| Ok(ask(Debugging::Sleep(seconds(call.args.at(2)))))),
 ];
 
 /// How much of an unknown subcommand an error repeats.
@@ -55,7 +62,7 @@ fn debug(call: &mut SessionCall) -> Result<Next, CommandError> {
     }
     let name = call.args.at(1);
     let fits = |(known, words, _): &&Subcommand| {
-        *words == call.args.len() && known.as_bytes().eq_ignore_ascii_case(name)
+        words.contains(&call.args.len()) && known.as_bytes().eq_ignore_ascii_case(name)
     };
     match SUBCOMMANDS.iter().find(fits) {
         Some((_, _, run)) => run(call),
@@ -94,6 +101,17 @@ fn ask(debugging: Debugging) -> Next {
 
 fn argument(call: &SessionCall) -> Bytes {
     Bytes::copy_from_slice(call.args.at(2))
+}
+
+fn key_digests(call: &mut SessionCall) -> Result<Next, CommandError> {
+    let keys = call.args.iter().skip(2).map(Bytes::copy_from_slice).collect();
+    Ok(ask(Debugging::KeyDigests { database: call.caller.database, keys }))
+}
+
+fn populate(call: &mut SessionCall) -> Result<Next, CommandError> {
+    let (database, words) = (call.caller.database, call.args.iter().skip(2));
+    Population::parse(database, words, call.turn.string_bytes_max)
+        .map(|population| ask(Debugging::Populate(population)))
 }
 
 /// Whether a number stands in front, and is not 0, as C's `atoi` reads it.
@@ -249,11 +267,20 @@ fn help(call: &mut SessionCall) -> Result<Next, CommandError> {
 const HELP: help::Lines = &[
     ("ASSERT", &["Ends the server by a broken assertion."]),
     ("CHANGE-REPL-ID", &["Gives the server another replication ID."]),
+    ("DIGEST", &["Gives a digest of all that is stored: the same as that of Redis with the same keys."]),
+    ("DIGEST-VALUE <key> [<key> ...]", &["Gives a digest of the value of each key."]),
     ("ERROR <string>", &["Answers with <string> as an error."]),
     ("LOG <message>", &["Writes <message> to the log."]),
     ("MOVE-SLOT <slot> <shard>", &["Gives the keys of <slot> to <shard> while both go on serving."]),
     ("OBJECT <key>", &["Tells how <key> is stored."]),
     ("PANIC", &["Ends the server by a panic."]),
+    (
+        "POPULATE <count> [<prefix>] [<size>]",
+        &[
+            "Makes string keys named <prefix>:<number>, with values of <size> bytes, unless they exist. All cores are",
+            "busy with it until they are there.",
+        ],
+    ),
     (
         "PROTOCOL <type>",
         &[

@@ -6,6 +6,7 @@ pub mod across;
 pub mod call;
 pub mod caller;
 pub mod client_line;
+pub mod dataset;
 pub mod debug;
 pub mod error;
 pub mod flags;

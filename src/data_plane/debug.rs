@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use crate::cluster::slot_of;
+use crate::cluster::{SlotMap, slot_of};
 use crate::commands::call::{Debugging, Fault};
+use crate::commands::dataset::{Digested, digest_databases, digest_keys};
 use crate::commands::debug::describe_entry;
 use crate::data_plane::core::Core;
 use crate::data_plane::mesh::Subject;
+use crate::keyspace::{Hasher, Key};
 use crate::protocol::{Out, Reply, Resp};
 use crate::session::gather::Finish;
 use crate::sys::crash;
@@ -27,7 +29,15 @@ impl Core {
             Debugging::Object { .. } => {
                 self.gather(index, Finish::Sole, || Subject::Debug(debugging.clone()));
             }
-            Debugging::ActiveExpiry(_) | Debugging::Sleep(_) => {
+            Debugging::Digest => {
+                self.gather(index, Finish::Digests(Digested::Databases), || {
+                    Subject::Debug(debugging.clone())
+                });
+            }
+            Debugging::KeyDigests { .. } => {
+                self.gather(index, Finish::Digests(Digested::Keys), || Subject::Debug(debugging.clone()));
+            }
+            Debugging::ActiveExpiry(_) | Debugging::Populate(_) | Debugging::Sleep(_) => {
                 self.gather(index, Finish::Same, || Subject::Debug(debugging.clone()));
             }
         }
@@ -54,6 +64,19 @@ impl Core {
                 self.sleep(*duration);
                 answer.extend_from_slice(b"+OK\r\n");
             }
+            Debugging::Digest => digest_databases(&self.shard.keyspace, self.turn.now_ms(), answer),
+            Debugging::KeyDigests { database, keys } => {
+                let (shard, hasher) = (&mut self.shard, &self.hasher);
+                let own = keys.iter().map(|name| own_key(&shard.slots, shard.index, hasher, name));
+                digest_keys(&mut shard.keyspace, *database, own, self.turn.now_ms(), answer);
+            }
+            Debugging::Populate(population) => {
+                let (shard, hasher) = (&mut self.shard, &self.hasher);
+                let (slots, own) = (&shard.slots, shard.index);
+                let now_ms = self.turn.now_ms();
+                population.make(&mut shard.keyspace, |name| own_key(slots, own, hasher, name), now_ms);
+                answer.extend_from_slice(b"+OK\r\n");
+            }
             Debugging::Log(_) | Debugging::ChangeReplicationId | Debugging::Fault(_) => {
                 unreachable!("these concern no single core")
             }
@@ -65,6 +88,12 @@ impl Core {
         self.mesh.flush();
         std::thread::sleep(duration);
     }
+}
+
+/// The key of this name if it belongs to the shard.
+fn own_key<'a>(slots: &SlotMap, shard: u16, hasher: &Hasher, name: &'a [u8]) -> Option<Key<'a>> {
+    let slot = slot_of(name);
+    (slots.owner(slot) == shard).then(|| hasher.key(name, slot))
 }
 
 /// Ends the process, as a client wants it.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::commands::Merge;
+use crate::commands::dataset::{Digested, write_digests};
 use crate::protocol::reply::{Mark, Resp};
 use crate::protocol::{Out, Reply};
 
@@ -23,6 +24,8 @@ pub enum Finish {
     Sole,
     /// Lines of text, ordered by the number behind their first `=`, or those with these numbers (CLIENT LIST).
     Lines(Option<Vec<u64>>),
+    /// Digests, of which each part has as many (DEBUG DIGEST).
+    Digests(Digested),
     /// Integer replies are added; OK if the sum is not zero, else an error (CLIENT KILL of one address).
     KilledOne,
 }
@@ -63,7 +66,7 @@ impl Gather {
         Gather { finish, resp, waiting: parts, parts: Vec::with_capacity(parts.into()) }
     }
 
-    /// Takes the part of a shard, which is `from..to` of `replies` (`Lines`: bare text); true when it was the last.
+    /// Takes the part of a shard, which is `from..to` of `replies` (`Lines`: bare text, `Digests`: bare bytes); true when it was the last.
     pub fn take(&mut self, shard: u16, replies: &Out, from: Mark, to: Mark) -> bool {
         debug_assert!(self.waiting > 0);
         self.waiting -= 1;
@@ -78,7 +81,7 @@ impl Gather {
         debug_assert!(self.waiting == 0);
         let error = self.parts.iter().find(|part| part.reply.bytes.first() == Some(&b'-'));
         if let Some(Part { reply, .. }) = error
-            && !matches!(self.finish, Finish::Lines(_))
+            && !matches!(self.finish, Finish::Lines(_) | Finish::Digests(_))
         {
             return out.append_range(reply, Mark::default(), reply.mark());
         }
@@ -96,6 +99,10 @@ impl Gather {
                 let said = self.parts.iter().find(|part| !part.reply.is_empty());
                 let reply = &said.expect("one part says something").reply;
                 out.append_range(reply, Mark::default(), reply.mark());
+            }
+            Finish::Digests(digested) => {
+                let parts = self.parts.iter().map(|part| &part.reply.bytes[..]);
+                write_digests(*digested, parts, &mut reply);
             }
             Finish::Chain => chain(&self.parts, out),
             Finish::InOrder(owners) => in_order(&self.parts, owners, out),

@@ -35,6 +35,17 @@ const REQUESTS: &[&str] = &[
     "DEBUG QUICKLIST-PACKED-THRESHOLD 4gb",
     "DEBUG QUICKLIST-PACKED-THRESHOLD x",
     "DEBUG HELP x",
+    "DEBUG DIGEST",
+    "DEBUG DIGEST x",
+    "DEBUG DIGEST-VALUE",
+    "DEBUG DIGEST-VALUE nosuch other",
+    "DEBUG POPULATE",
+    "DEBUG POPULATE x",
+    "DEBUG POPULATE -1",
+    "DEBUG POPULATE 0",
+    "DEBUG POPULATE 2 p x",
+    "DEBUG POPULATE 2 p -1",
+    "DEBUG POPULATE 2 p 3 4",
     "DEBUG STRINGMATCH-LEN 10 *",
     "DEBUG PROTOCOL",
     "DEBUG PROTOCOL nosuch",
@@ -117,4 +128,49 @@ fn debug_sleep_stops_all_cores() {
         begin.elapsed() >= Duration::from_millis(400)
     };
     assert!(others.iter_mut().all(is_asleep));
+}
+
+/// What is stored before each look at the digests.
+const STORED: &[&[&str]] = &[
+    &["SET a 1"],
+    &["SET b hello", "SET c 12345678901234567890"],
+    &["EXPIRE a 1000"],
+    &["SELECT 3", "SET a 1", "SET other x"],
+    &["DEBUG POPULATE 100"],
+    &["SELECT 0", "DEBUG POPULATE 50 prefix", "DEBUG POPULATE 50 short 3", "DEBUG POPULATE 50 long 5000"],
+    &["SET key:7 mine", "DEBUG POPULATE 300", "DEBUG POPULATE 2 zero 0"],
+    &["APPEND b x", "INCR a", "PERSIST a", "DEL c"],
+    &["FLUSHDB"],
+    &["FLUSHALL"],
+];
+
+const LOOKS: &[&str] = &[
+    "DEBUG DIGEST",
+    "DEBUG DIGEST-VALUE a b nosuch c key:7 a",
+    "DEBUG DIGEST-VALUE long:49 short:1 prefix:0 zero:1",
+    "DBSIZE",
+    "GET short:2",
+    "GET long:3",
+    "STRLEN key:99",
+    "OBJECT ENCODING long:1",
+    "OBJECT ENCODING short:1",
+];
+
+#[test]
+fn digests_and_made_up_keys_are_those_of_redis() {
+    let servers = [Launch::basalt().shards(1), Launch::basalt().shards(3), Launch::redis()]
+        .map(|launch| launch.with("enable-debug-command", "yes").start());
+    let mut clients = servers.each_ref().map(|server| server.client());
+    let mut seen = std::collections::BTreeSet::new();
+    for step in STORED {
+        for line in step.iter().chain(LOOKS) {
+            let [one, three, theirs] = clients.each_mut().map(|client| client.ask(line));
+            assert_eq!(one, theirs, "one shard: {line} after {step:?}");
+            assert_eq!(three, theirs, "three shards: {line} after {step:?}");
+            if *line == "DEBUG DIGEST" {
+                seen.insert(theirs.string());
+            }
+        }
+    }
+    assert_eq!(seen.len(), STORED.len(), "each step changes the digest");
 }
