@@ -10,6 +10,7 @@ mod compare;
 mod comparers;
 mod coverage;
 mod debug;
+mod filters;
 mod floats;
 mod generate;
 mod handshakes;
