@@ -182,3 +182,28 @@ impl Population {
         value
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{KEYS_MAX, Population};
+    use crate::commands::error::CommandError;
+
+    fn refusal(line: &str) -> Option<Vec<u8>> {
+        let words = line.split(' ').map(str::as_bytes);
+        let error = |error: CommandError| {
+            let mut text = Vec::new();
+            error.write_into(&mut text);
+            text
+        };
+        Population::parse(0, words, 1000).err().map(error)
+    }
+
+    #[test]
+    fn no_more_and_no_larger_keys_are_made_than_the_bounds_say() {
+        assert_eq!(refusal(&format!("{KEYS_MAX} p 1000")), None);
+        let out_of_range = Some(b"-ERR value is out of range, must be positive\r\n".to_vec());
+        assert_eq!(refusal(&format!("{} p", KEYS_MAX + 1)), out_of_range);
+        let too_long = b"-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n".to_vec();
+        assert_eq!(refusal("1 p 1001"), Some(too_long));
+    }
+}
