@@ -1,7 +1,8 @@
 //! The end by a fault: what is known is written to the log before the signal takes its course.
 //!
 //! The handler runs on a stack of its own. It first writes the essentials with nothing but `write(2)`, for the allocator or
-//! a lock may be what broke; then it dares the rest. Should that hang, an alarm ends the process by the same signal.
+//! a lock may be what broke; then it dares the rest. Should that hang, an alarm ends the process by the same signal. A signal
+//! that somebody sent may reach a thread of a library, whose stack for signals is too small: it is passed on.
 
 use std::backtrace::Backtrace;
 use std::mem::{MaybeUninit, zeroed};
@@ -100,6 +101,11 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut li
     if !IS_ENABLED.load(Ordering::Relaxed) {
         take_its_course(signal);
     }
+    // SAFETY: the kernel passes both to a handler with SA_SIGINFO.
+    let (info, context) = unsafe { (&*info, &*context.cast::<libc::ucontext_t>()) };
+    if info.si_code == libc::SI_USER && !has_large_stack() {
+        return pass_on(signal);
+    }
     match FAULT.swap(signal, Ordering::AcqRel) {
         0 => {}
         // The report itself broke.
@@ -116,8 +122,6 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut li
     handle(libc::SIGALRM, on_alarm, libc::SA_SIGINFO);
     // SAFETY: it may be called from a handler.
     unsafe { libc::alarm(REPORT_S) };
-    // SAFETY: the kernel passes both to a handler with SA_SIGINFO.
-    let (info, context) = unsafe { (&*info, &*context.cast::<libc::ucontext_t>()) };
     write_essentials(signal, info, context);
     write(b"\n------ STACK TRACE ------\n");
     write(Backtrace::force_capture().to_string().as_bytes());
@@ -127,6 +131,27 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut li
     }
     write(b"\n=== BASALT BUG REPORT END. Make sure to include from START to END. ===\n");
     take_its_course(signal);
+}
+
+/// Whether the calling thread handles signals on a stack that the report fits on: threads of libraries do not.
+fn has_large_stack() -> bool {
+    // SAFETY: a stack of zeros is a valid one, which the call fills in; it may be called from a handler.
+    let stack = unsafe {
+        let mut stack: libc::stack_t = zeroed();
+        libc::sigaltstack(std::ptr::null(), &raw mut stack);
+        stack
+    };
+    stack.ss_size >= STACK_BYTES
+}
+
+/// Sends a signal that was meant for the process, not for what the calling thread did, to the first thread, which has room
+/// for the report.
+fn pass_on(signal: i32) {
+    // SAFETY: both take numbers only and may be called from a handler. The first thread has the id of the process.
+    unsafe {
+        let process = libc::getpid();
+        libc::syscall(libc::SYS_tgkill, process, process, signal);
+    }
 }
 
 extern "C" fn on_alarm(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
