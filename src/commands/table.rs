@@ -112,7 +112,7 @@ pub fn numbered() -> impl Iterator<Item = (usize, &'static Command)> {
 
 /// All rows, subcommands included.
 pub fn all_rows() -> impl Iterator<Item = &'static Command> {
-    COMMANDS.iter().flat_map(|row| [row].into_iter().chain(row.subcommands))
+    numbered().map(|(_, row)| row)
 }
 
 /// The row that has this name among the subcommands of `container`, in any case.

@@ -20,7 +20,6 @@ use crate::commands::table::numbered;
 use crate::config::Settings;
 use crate::data_plane::connection::Connection;
 use crate::data_plane::spikes::counts_of;
-use crate::sys::memory::MemoryUse;
 use crate::sys::{host, memory};
 
 /// All facts as of now.
@@ -88,31 +87,31 @@ pub fn memory_figures(bridge: &Bridge, settings: &Settings) -> MemoryFigures {
         used: figures.allocated,
         used_peak: bridge.note_memory_peak(figures.allocated),
         resident: figures.rss,
-        allocator: allocator_facts(&figures),
+        allocator: AllocatorFacts {
+            allocated: figures.allocated,
+            active: figures.active,
+            resident: figures.resident,
+        },
         dataset: logical.saturating_sub(found),
         key_count: all.clone().map(key_count).sum(),
         databases: all.filter(|&index| key_count(index) > 0).map(overhead).collect(),
     }
 }
 
-fn allocator_facts(figures: &MemoryUse) -> AllocatorFacts {
-    AllocatorFacts { allocated: figures.allocated, active: figures.active, resident: figures.resident }
-}
-
 fn memory_facts(bridge: &Bridge, settings: &Settings) -> MemoryFacts {
-    let figures = memory::memory_use();
+    let figures = memory_figures(bridge, settings);
     let flushed = sum(&bridge.counters, |core| &core.flushed_keys);
     let pending = sum(&bridge.counters, |core| &core.flushed_keys_pending);
     MemoryFacts {
-        used: figures.allocated,
+        used: figures.used,
         used_at_start: bridge.memory_at_start.load(Ordering::Relaxed),
-        dataset: memory_figures(bridge, settings).dataset,
+        dataset: figures.dataset,
         clients: bridge.client_count() * size_of::<Connection>() as u64,
         flushed_keys_pending: pending,
         flushed_keys_freed: flushed.saturating_sub(pending),
-        used_peak: bridge.note_memory_peak(figures.allocated),
-        resident: figures.rss,
-        allocator: Some(allocator_facts(&figures)),
+        used_peak: figures.used_peak,
+        resident: figures.resident,
+        allocator: Some(figures.allocator),
         allocator_name: "jemalloc-5.3.1".to_owned(),
         system: memory::total_memory(),
         used_max: 0,

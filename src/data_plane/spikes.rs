@@ -10,7 +10,7 @@ use crate::commands::Command;
 use crate::commands::call::LatencyQuery;
 use crate::commands::error::until_nul;
 use crate::commands::latency::{CallTimes, write_histograms};
-use crate::commands::table::{find_full, number_of, numbered};
+use crate::commands::table::{all_rows, find_full, number_of};
 use crate::data_plane::core::Core;
 
 /// A drawing has so many rows, each with this many levels.
@@ -62,7 +62,7 @@ impl Core {
 /// How long calls of the commands with these names took, over all cores: of all that were called if there are no names.
 fn call_times(cores: &[CommandStats], names: &[Bytes]) -> Vec<CallTimes> {
     let rows: Vec<&'static Command> = match names.is_empty() {
-        true => numbered().map(|(_, row)| row).collect(),
+        true => all_rows().collect(),
         // The name of a container stands for its subcommands.
         false => names.iter().filter_map(|name| find_full(name)).flat_map(with_subcommands).collect(),
     };

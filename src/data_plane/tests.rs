@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::bridge::{Bridge, Identity};
 use crate::cluster::SlotMap;
@@ -13,6 +14,7 @@ use crate::commands::{Caller, Turn};
 use crate::config::Config;
 use crate::data_plane::core::{Core, Parts};
 use crate::data_plane::mesh::meshes;
+use crate::data_plane::monitor::WAITING_BYTES_MAX;
 use crate::keyspace::{Hasher, Keyspace, Recency};
 use crate::shard::visit::{Handover, Step, Ticket, Visit};
 use crate::shard::{Answer, Shard};
@@ -94,4 +96,34 @@ fn a_request_for_a_core_that_owns_the_slot_no_more_follows_the_new_map() {
     client.read_exact(&mut replies).expect("the replies are sent");
     assert_eq!(&replies, b"+OK\r\n$1\r\n1\r\n+OK\r\n");
     assert_eq!(cores[0].shard.keyspace.len(0), 2);
+}
+
+/// A core that is stuck takes nothing out of its queue: what another core would show its clients stays bounded.
+#[test]
+fn lines_for_a_core_that_does_not_take_them_are_left_out_beyond_a_bound() {
+    const ARGUMENT_BYTES: usize = 60_000;
+    let (bridge, mut cores) = two_cores();
+    let (mut client, server) = UnixStream::pair().expect("a pair of sockets");
+    client.set_nonblocking(true).expect("a socket can be");
+    bridge.admit_client(1);
+    cores[0].adopt(server.into(), Caller::new(1, Address::Unix, 0));
+    cores[0].wait_for_wake();
+    bridge.monitors.fetch_add(1, Ordering::Relaxed);
+    bridge.counters[1].monitors.add(1);
+    let request = format!("*2\r\n$4\r\nECHO\r\n${ARGUMENT_BYTES}\r\n{}\r\n", "x".repeat(ARGUMENT_BYTES));
+    let mut reply = vec![0; 1 << 20];
+    for _ in 0..2 * WAITING_BYTES_MAX / ARGUMENT_BYTES {
+        client.write_all(request.as_bytes()).expect("it fits the socket");
+        let mut missing = ARGUMENT_BYTES;
+        while missing > 0 {
+            bridge.wakers[0].wake();
+            cores[0].turn();
+            missing = missing.saturating_sub(client.read(&mut reply).unwrap_or(0));
+        }
+    }
+    let waiting = cores[0].mesh.waiting_lines(1);
+    assert!(
+        (WAITING_BYTES_MAX..WAITING_BYTES_MAX + 2 * ARGUMENT_BYTES).contains(&waiting),
+        "{waiting} bytes"
+    );
 }

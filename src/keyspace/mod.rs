@@ -253,16 +253,6 @@ impl Keyspace {
         self.databases.iter().flatten().map(|data| data.memory_bytes()).sum()
     }
 
-    /// The memory of the tables of a database, without its entries.
-    pub fn table_bytes(&self, database: usize) -> usize {
-        self.databases[database].as_ref().map_or(0, |data| data.table_bytes())
-    }
-
-    /// The memory in which a database remembers when its keys expire.
-    pub fn schedule_bytes(&self, database: usize) -> usize {
-        self.databases[database].as_ref().map_or(0, |data| data.schedule_bytes())
-    }
-
     /// Empties a database in constant time. Its memory is freed by `free_some`.
     pub fn flush(&mut self, database: usize) {
         let Some(data) = self.databases[database].take() else {

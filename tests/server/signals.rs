@@ -1,13 +1,24 @@
 //! Signals: how the server ends by a fault, what it leaves in the log, and what it says when asked.
 
 use std::os::unix::process::ExitStatusExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::common::server::temporary_folder;
 use super::common::{Launch, Server, Value, words};
 
+const START_WAIT: Duration = Duration::from_secs(20);
+
+/// A server whose first thread waits for something to do: a signal in the middle of an allocation leaves half a report.
 fn start() -> Server {
-    Launch::basalt().shards(2).with("enable-debug-command", "yes").start()
+    let server = Launch::basalt().shards(2).with("enable-debug-command", "yes").start();
+    let deadline = Instant::now() + START_WAIT;
+    while !server.log().contains("Ready to accept connections") {
+        assert!(Instant::now() < deadline, "it says that it is ready: {}", server.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // And after the log line, the wait.
+    std::thread::sleep(Duration::from_millis(20));
+    server
 }
 
 /// The process must end by this signal and leave a whole report in `log`.
