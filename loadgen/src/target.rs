@@ -3,14 +3,19 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use socket2::{Domain, Protocol, Socket, Type};
+
 /// How long one connection may take to be accepted.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+/// How requests to a server on this machine are kept from flooding the network that is not there: others measure its
+/// speed for each of them, and hold them back by a timer, which the latency would contain.
+const LOOPBACK_CONGESTION: &[u8] = b"reno";
 
 /// Connections that are tried until one is served by the wanted core.
 const ATTEMPTS_PER_SHARD: usize = 1000;
@@ -53,11 +58,8 @@ impl Target {
             Target::Tcp { host, port } => {
                 let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
                 for address in (host.as_str(), *port).to_socket_addrs()? {
-                    match TcpStream::connect_timeout(&address, CONNECT_TIME_MAX) {
-                        Ok(stream) => {
-                            stream.set_nodelay(true)?;
-                            return Ok(stream.into());
-                        }
+                    match connect_tcp(address) {
+                        Ok(socket) => return Ok(socket),
                         Err(error) => last = error,
                     }
                 }
@@ -67,11 +69,41 @@ impl Target {
     }
 }
 
+fn connect_tcp(address: SocketAddr) -> io::Result<OwnedFd> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.ip().is_loopback() {
+        // Without it the machine's choice remains, which only costs more.
+        let _ = socket.set_tcp_congestion(LOOPBACK_CONGESTION);
+    }
+    socket.connect_timeout(&address.into(), CONNECT_TIME_MAX)?;
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket.into())
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Target::Tcp { host, port } => write!(formatter, "{host}:{port}"),
             Target::Unix(path) => write!(formatter, "{}", path.display()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use socket2::SockRef;
+
+    use super::{LOOPBACK_CONGESTION, Target};
+
+    #[test]
+    fn requests_on_this_machine_are_neither_paced_nor_delayed() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let socket = Target::Tcp { host: "127.0.0.1".to_owned(), port }.connect().unwrap();
+        let options = SockRef::from(&socket);
+        assert!(options.tcp_congestion().unwrap().starts_with(LOOPBACK_CONGESTION));
+        assert!(options.tcp_nodelay().unwrap() && !options.nonblocking().unwrap());
     }
 }
