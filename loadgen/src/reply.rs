@@ -7,6 +7,8 @@
 const NESTING_MAX: usize = 128;
 /// Most bytes of a line: a simple string, an error, a number or a header.
 const LINE_BYTES_MAX: usize = 64 << 10;
+/// Most digits of the length of a bulk that is taken as a whole: a longer one does not come in one block of bytes.
+const WHOLE_BULK_DIGITS_MAX: usize = 6;
 /// Most bytes kept of a bulk error's text.
 const ERROR_BYTES_MAX: usize = 256;
 
@@ -87,6 +89,13 @@ impl ReplyParser {
     ) -> Result<u64, MalformedReply> {
         let mut replies = 0;
         while !bytes.is_empty() {
+            if self.is_between_replies()
+                && let Some(length) = whole_reply_bytes(bytes)
+            {
+                replies += 1;
+                bytes = &bytes[length..];
+                continue;
+            }
             let step = match self.place {
                 Place::Bulk { rest, use_as } => self.skip(&mut bytes, rest, use_as, on_error)?,
                 Place::Line => match self.line(&mut bytes, on_error)? {
@@ -99,6 +108,10 @@ impl ReplyParser {
             }
         }
         Ok(replies)
+    }
+
+    fn is_between_replies(&self) -> bool {
+        self.place == Place::Line && self.nesting.is_empty() && self.partial.is_empty()
     }
 
     /// Takes a line from the bytes; `None` when its end is yet to come.
@@ -249,6 +262,29 @@ impl ReplyParser {
         }
         1
     }
+}
+
+/// The length of the reply that bytes begin with, if it is one of the kinds that loads are made of, and all there: `+OK`
+/// or a bulk. Whatever else it is, or is wrong with it, is left to be found line by line.
+fn whole_reply_bytes(bytes: &[u8]) -> Option<usize> {
+    if bytes.starts_with(b"+OK\r\n") {
+        return Some(5);
+    }
+    let digits = bytes.strip_prefix(b"$")?;
+    let mut length = 0;
+    for (count, &digit) in digits.iter().take(WHOLE_BULK_DIGITS_MAX + 1).enumerate() {
+        match digit {
+            b'0'..=b'9' => length = length * 10 + usize::from(digit - b'0'),
+            b'\r' if count > 0 => {
+                let content = count + 3;
+                let reply = bytes.get(..content + length + 2)?;
+                let ends_well = reply[content - 1] == b'\n' && reply.ends_with(b"\r\n");
+                return ends_well.then_some(reply.len());
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// Of the bytes of a bulk with `left` yet to come, those that are its CR LF must be.

@@ -201,14 +201,30 @@ fn decimal_digits(number: u64) -> usize {
 
 /// Writes a number over zeros, at the end of them; higher digits of the number than there are zeros are dropped.
 fn write_decimal(zeros: &mut [u8], mut number: u64) {
-    for digit in zeros.iter_mut().rev() {
+    // Two digits with each division.
+    let mut pairs = zeros.rchunks_exact_mut(2);
+    for pair in &mut pairs {
         if number == 0 {
             return;
         }
+        pair.copy_from_slice(&DIGIT_PAIRS[(number % 100) as usize]);
+        number /= 100;
+    }
+    if let [digit] = pairs.into_remainder() {
         *digit = b'0' + (number % 10) as u8;
-        number /= 10;
     }
 }
+
+/// The digits of the numbers from 00 to 99.
+const DIGIT_PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
 
 /// Letters and digits that do not compress, the same in every run.
 pub fn value_text(bytes: usize) -> String {

@@ -40,6 +40,17 @@ fn resp2_replies_are_counted() {
 }
 
 #[test]
+fn a_bulk_is_counted_whatever_its_length() {
+    for length in [0, 9, 10, 999, 99_999, 999_999, 1_000_000] {
+        let bulk = format!("${length}\r\n{}\r\n", "x".repeat(length));
+        assert_eq!(feed_all([format!("{bulk}{bulk}+OK\r\n").as_bytes()]).unwrap().0, 3, "{length}");
+    }
+    for wrong in ["$3\r\nabcd\r\n", "$3\r\nabc\r\r", "$3\rxabc\r\n", "$\r\n\r\n", "+OK\r\n$3x\r\nabc\r\n"] {
+        check_malformed(wrong);
+    }
+}
+
+#[test]
 fn errors_are_shown_unless_they_are_data() {
     check("-ERR no\r\n+OK\r\n-\r\n", 3, &["ERR no", ""]);
     check("!8\r\nERR a\r\nb\r\n!0\r\n\r\n", 2, &["ERR a\r\nb", ""]);

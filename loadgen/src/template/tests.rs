@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Draws, Placeholders, Template, TemplateError, value_text};
+use super::{Draws, Placeholders, Template, TemplateError, value_text, write_decimal};
 use crate::keys::{KeyDistribution, KeySampler, Part};
 use crate::words::WordsError;
 
@@ -85,6 +85,18 @@ fn keys_are_drawn_over_the_key_space_and_nothing_else_changes() {
         assert!(words[1].len() == 12 && words[3].len() == 12);
     }
     assert_eq!((seen.len(), *seen.iter().max().unwrap()), (1000, 999));
+}
+
+#[test]
+fn numbers_are_written_over_zeros() {
+    for number in [0, 7, 10, 99, 100, 905, 12_345, 999_999, 1_000_000, u64::MAX] {
+        for digits in 0..=24 {
+            let mut zeros = vec![b'0'; digits];
+            write_decimal(&mut zeros, number);
+            let all = format!("{number:024}");
+            assert_eq!(String::from_utf8(zeros).unwrap(), all[24 - digits..], "{number} in {digits}");
+        }
+    }
 }
 
 #[test]
