@@ -7,13 +7,13 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use io_uring::types::{BufRingEntry, CancelBuilder, Fd, SubmitArgs, Timespec};
+use io_uring::types::{BufRingEntry, CancelBuilder, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 /// Bytes of one receive buffer.
@@ -104,6 +104,7 @@ impl Ring {
         };
         let mut ring = Ring { uring, memory: ManuallyDrop::new(memory), in_flight: 0, disarmed: Vec::new() };
         ring.register_buffers()?;
+        ring.register_sockets()?;
         for connection in 0..ring.memory.links.len() {
             ring.arm_receive(connection)?;
         }
@@ -125,6 +126,12 @@ impl Ring {
         }
     }
 
+    /// Lets the kernel look the sockets up once, instead of with each request; it knows them by their connections.
+    fn register_sockets(&mut self) -> io::Result<()> {
+        let sockets: Vec<RawFd> = self.memory.links.iter().map(|link| link.socket.as_raw_fd()).collect();
+        if sockets.is_empty() { Ok(()) } else { self.uring.submitter().register_files(&sockets) }
+    }
+
     /// The bytes that `send` sends.
     ///
     /// Panics while a send of this connection is in flight: the kernel may be reading them.
@@ -140,7 +147,7 @@ impl Ring {
         let batch = self.batch_mut(connection);
         let start = batch.as_ptr();
         let length = u32::try_from(batch.len()).expect("a batch is far below 4 GiB");
-        let socket = Fd(self.memory.links[connection].socket.as_raw_fd());
+        let socket = Fixed(connection as u32);
         let entry = opcode::Send::new(socket, start, length)
             .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL)
             .build()
@@ -150,7 +157,7 @@ impl Ring {
     }
 
     fn arm_receive(&mut self, connection: usize) -> io::Result<()> {
-        let socket = Fd(self.memory.links[connection].socket.as_raw_fd());
+        let socket = Fixed(connection as u32);
         let entry = opcode::RecvMulti::new(socket, BUFFER_GROUP).build();
         self.push(&entry.user_data(user_data(Kind::Receive, connection)))
     }
