@@ -62,6 +62,24 @@ fn an_open_loop_shows_a_pause_that_a_closed_loop_hides() {
     assert!(microseconds(&measured[2], "p99") < 100_000.0 && microseconds(&measured[2], "max") > 190_000.0);
 }
 
+/// The same at full length: of 10 s at 1000/s the server stands still for one.
+#[test]
+fn a_second_of_ten_without_answers_shows_as_a_p99_near_a_second() {
+    let (port, _) = serve(Answer::Pausing { after: Duration::from_secs(4), pause: Duration::from_secs(1) });
+    let results = Results::new();
+    let load = ["--command", "PING", "--rate", "1000", "--seconds", "10", "--json", &results.path()];
+    let output = run(port, &load);
+    assert!(output.status.success(), "{output:?}");
+    let document = results.document();
+    let requests = document["requests"].as_f64().unwrap() + document["unanswered"].as_f64().unwrap();
+    assert!((9800.0..10_200.0).contains(&requests), "{document}");
+    // A tenth of all wait, evenly up to a second; 1 % of all are the tenth of those that waits longest.
+    let p99 = microseconds(&document, "p99");
+    assert!((870_000.0..1_100_000.0).contains(&p99), "{document}");
+    assert!((980_000.0..1_300_000.0).contains(&microseconds(&document, "max")), "{document}");
+    assert!(microseconds(&document, "p50") < 20_000.0, "{document}");
+}
+
 #[test]
 fn a_server_that_never_answers_is_said_to() {
     for rate in [&[][..], &["--rate", "100"]] {
