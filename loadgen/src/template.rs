@@ -9,7 +9,8 @@
 //! - `{value}` a text as long as value sizes say
 //! - `{random:N}` a number of N digits; `{number:LOW-HIGH}` and `{ttl}` a number that is a word of its own
 //!
-//! Anything else in braces is text, as hash tags are.
+//! Another name in braces is refused, as it is most likely misspelt: `{=name}` stands for the text `{name}`. Whatever is no
+//! name is text.
 
 mod piece;
 
@@ -40,6 +41,11 @@ pub enum TemplateError {
     LargeBatch { pipeline: u32, request_bytes: usize },
     #[error("cannot read {placeholder} in command {line:?}: {reason}")]
     Placeholder { line: String, placeholder: String, reason: &'static str },
+    #[error(
+        "command {line:?} holds {{{name}}}, which stands for nothing: {{{nearest}}} is the most similar placeholder, and \
+         {{={name}}} sends {{{name}}} as it is"
+    )]
+    Unknown { line: String, name: String, nearest: &'static str },
     #[error("command {line:?} holds {{value}} twice in one word, but sizes of values vary")]
     TwoValues { line: String },
     #[error("command {line:?} has more than {WORDS_MAX} words")]

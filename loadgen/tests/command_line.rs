@@ -131,6 +131,8 @@ fn impossible_loads_are_refused_before_connecting() {
     for (arguments, message) in [
         (&["--command", "GET 'x"][..], "quote is not closed"),
         (&["--command", "GET {key}", "--key-digits", "2"], "digits"),
+        (&["--command", "GET {kye}"], "{key} is the most similar placeholder"),
+        (&["--command", "PING", "--preload", "SET {kez} 1"], "{=kez} sends {kez} as it is"),
         (&["--command", "PING", "--connections", "2", "--threads", "3"], "3 threads"),
         (&["--connections", "2"], "no command"),
         (&["--workload", "/missing.toml"], "/missing.toml"),

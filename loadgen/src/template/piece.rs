@@ -5,6 +5,10 @@ use std::ops::Range;
 use super::{Placeholders, Template, TemplateError, WORDS_MAX, append_header, decimal_digits, value_text};
 use crate::sizes::ValueSizes;
 
+/// What can stand in braces, as it is shown to whoever wrote something else.
+const PLACEHOLDERS: [&str; 9] =
+    ["key", "same-key", "new-key", "keys:N", "pairs:N", "value", "random:N", "number:LOW-HIGH", "ttl"];
+
 /// A part of a request.
 #[derive(Debug)]
 pub enum Piece {
@@ -204,7 +208,11 @@ impl<'a> Builder<'a> {
                     let what = Drawn::Between { low, high: 10u64.pow(digits) - 1 };
                     Token::Digits { what, digits: digits as usize }
                 }
-                None => return Ok(None),
+                None => match name.strip_prefix('=') {
+                    Some(text) => Token::Text(format!("{{{text}}}")),
+                    None if looks_like_placeholder(name) => return Err(self.unknown(name)),
+                    None => return Ok(None),
+                },
             },
         }))
     }
@@ -242,6 +250,13 @@ impl<'a> Builder<'a> {
         }
     }
 
+    fn unknown(&self, name: &str) -> TemplateError {
+        let bare = |name: &str| name.split(':').next().unwrap_or_default().to_lowercase();
+        let distance = |known: &&str| strsim::damerau_levenshtein(&bare(known), &bare(name));
+        let nearest = PLACEHOLDERS.iter().copied().min_by_key(distance).expect("there are some");
+        TemplateError::Unknown { line: self.line.to_owned(), name: name.to_owned(), nearest }
+    }
+
     fn wrong(&self, placeholder: &str, reason: &'static str) -> TemplateError {
         TemplateError::Placeholder { line: self.line.to_owned(), placeholder: placeholder.to_owned(), reason }
     }
@@ -256,6 +271,12 @@ impl Token {
             Token::Value => 0,
         }
     }
+}
+
+/// Whether whoever wrote a name in braces must have meant a placeholder; numbers, JSON and braces within braces are text.
+fn looks_like_placeholder(name: &str) -> bool {
+    let fits = |letter: char| letter.is_alphanumeric() || "-_:.".contains(letter);
+    name.starts_with(char::is_alphabetic) && name.chars().all(fits)
 }
 
 /// Reads `LOW-HIGH`, or one number for both.

@@ -69,7 +69,10 @@ fn commands_become_arrays_of_bulks() {
         format!("*3\r\n$3\r\nSET\r\n$25\r\n000000000007x000000000007\r\n$4\r\n{value}!\r\n")
     });
     check("SET k ''", 0, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n");
-    check("GET a{tag}", 0, "*2\r\n$3\r\nGET\r\n$6\r\na{tag}\r\n");
+    check("GET a{=tag}", 0, "*2\r\n$3\r\nGET\r\n$6\r\na{tag}\r\n");
+    check("GET {=key}", 0, "*2\r\n$3\r\nGET\r\n$5\r\n{key}\r\n");
+    check("GET {1}{}}{", 0, "*2\r\n$3\r\nGET\r\n$7\r\n{1}{}}{\r\n");
+    check("ECHO '{\"a\":1}'", 0, "*2\r\n$4\r\nECHO\r\n$7\r\n{\"a\":1}\r\n");
     check("GET {{key}}", 1, "*2\r\n$3\r\nGET\r\n$14\r\n{000000000001}\r\n");
     check("EXPIRE k {ttl}", 1, "*3\r\n$6\r\nEXPIRE\r\n$1\r\nk\r\n$2\r\n60\r\n");
     check("MULTI ; EXEC", 0, "*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nEXEC\r\n");
@@ -156,6 +159,31 @@ fn the_width_of_a_key_is_an_option() {
     assert_eq!(template.check_batch(1), Ok("*2\r\n$3\r\nGET\r\n$3\r\n999\r\n".len()));
     let refused = Template::parse("GET {key}", &with(2));
     assert_eq!(refused.unwrap_err(), TemplateError::NarrowKey { key_space: 1000, needed: 3, digits: 2 });
+}
+
+#[test]
+fn misspelt_placeholders_are_refused_with_the_one_that_was_meant() {
+    for (wrong, meant) in [
+        ("kye", "key"),
+        ("Key", "key"),
+        ("key:5", "key"),
+        ("keys", "keys:N"),
+        ("pair:3", "pairs:N"),
+        ("samekey", "same-key"),
+        ("new_key", "new-key"),
+        ("vlaue", "value"),
+        ("TTL", "ttl"),
+        ("rand:3", "random:N"),
+        ("number", "number:LOW-HIGH"),
+    ] {
+        let line = format!("SET a{{{wrong}}} {{key}}");
+        let refused = Template::parse(&line, &placeholders("3")).unwrap_err();
+        let expected = TemplateError::Unknown { line, name: wrong.to_owned(), nearest: meant };
+        assert_eq!(refused, expected);
+        let text = refused.to_string();
+        assert!(text.contains(&format!("{{{wrong}}}")) && text.contains(&format!("{{{meant}}}")), "{text}");
+        assert_eq!(fill(&format!("ECHO {{={wrong}}}"), 0).lines().last().unwrap(), format!("{{{wrong}}}"));
+    }
 }
 
 #[test]
