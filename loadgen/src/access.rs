@@ -42,11 +42,6 @@ pub struct ConnectError {
 }
 
 impl Access {
-    /// Without password or anything else.
-    pub fn plain(target: Target) -> Access {
-        Access { target, user: None, password: None, protocol: Protocol::Resp2, database: 0 }
-    }
-
     /// The same at another address.
     pub fn at(&self, target: Target) -> Access {
         Access { target, ..self.clone() }

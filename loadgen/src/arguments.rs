@@ -20,6 +20,9 @@ use crate::workload::Workload;
 /// Most connections of a run.
 const CONNECTIONS_MAX: u64 = crate::ring::CONNECTIONS_MAX as u64;
 
+/// The environment variable that can hold the password.
+pub const PASSWORD_VARIABLE: &str = "BASALT_LOAD_PASSWORD";
+
 const EXAMPLES: &str = "\
 Examples:
   basalt-load run --command \"GET key:{key}\" --preload \"SET key:{key} {value}\"
@@ -134,11 +137,19 @@ pub struct AccessArguments {
     /// Connect to this Unix socket instead.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port"])]
     pub unix: Option<PathBuf>,
+    #[command(flatten)]
+    pub login: LoginArguments,
+}
+
+/// What is said to a server before the first request.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "The server")]
+pub struct LoginArguments {
     /// The user that AUTH names.
     #[arg(long, value_name = "NAME", requires = "password")]
     pub user: Option<String>,
     /// The password that AUTH gives. The environment does not show in lists of processes.
-    #[arg(long, value_name = "PASSWORD", env = "BASALT_LOAD_PASSWORD", hide_env_values = true)]
+    #[arg(long, value_name = "PASSWORD", env = PASSWORD_VARIABLE, hide_env_values = true)]
     pub password: Option<String>,
     /// The version of the protocol.
     #[arg(long, value_name = "2|3", default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=3))]
@@ -224,6 +235,8 @@ pub struct CompareArguments {
     /// Write a page with tables and charts to this file, which a browser shows without anything else.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    #[command(flatten)]
+    pub login: LoginArguments,
     #[command(flatten)]
     pub load: LoadArguments,
 }
@@ -319,10 +332,15 @@ pub struct NamedCommand {
 
 impl AccessArguments {
     pub fn access(&self) -> Access {
-        let target = match &self.unix {
+        self.login.access(match &self.unix {
             Some(path) => Target::Unix(path.clone()),
             None => Target::Tcp { host: self.host.clone(), port: self.port },
-        };
+        })
+    }
+}
+
+impl LoginArguments {
+    pub fn access(&self, target: Target) -> Access {
         Access {
             target,
             user: self.user.clone(),

@@ -5,8 +5,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::access::Access;
-use crate::arguments::{CompareArguments, NamedCommand};
+use crate::arguments::{CompareArguments, NamedCommand, PASSWORD_VARIABLE};
 use crate::comparison::{Comparison, Control, Runs, WorkloadResult};
 use crate::contestant::Contestant;
 use crate::cpu::online_cpus;
@@ -117,7 +116,7 @@ impl Comparing<'_> {
         }
         let place = Place { cpus: self.arguments.server_cpus.as_ref(), boost: self.arguments.boost };
         for server in servers {
-            let contestant = Contestant::enter(&server, place, self.interrupt)?;
+            let contestant = Contestant::enter(&server, &self.arguments.login, place, self.interrupt)?;
             contestant.freeze();
             println!("  {}: {}", server.name, server.command);
             self.contenders.push(Contender {
@@ -183,6 +182,8 @@ impl Comparing<'_> {
         words.extend(self.run_options(server, workload));
         let place = Place { cpus: self.arguments.client_cpus.as_ref(), boost: self.arguments.boost };
         let mut command = launch::command(&words, place)?;
+        // Not as an option, which lists of processes show.
+        command.envs(self.arguments.login.password.iter().map(|password| (PASSWORD_VARIABLE, password)));
         command.stdout(Stdio::null()).stderr(fs::File::create(&messages)?);
         if self.wait_for(command.spawn()?)? {
             return Ok(Some(read_json(&json)?));
@@ -199,11 +200,13 @@ impl Comparing<'_> {
     }
 
     fn run_options(&self, server: &Contestant, workload: &Workload) -> Vec<String> {
-        let load = &self.arguments.load;
-        let mut options = match server.target() {
-            Target::Tcp { host, port } => vec![("--host", host), ("--port", port.to_string())],
+        let (load, login) = (&self.arguments.load, &self.arguments.login);
+        let mut options = match &server.access().target {
+            Target::Tcp { host, port } => vec![("--host", host.clone()), ("--port", port.to_string())],
             Target::Unix(path) => vec![("--unix", path.display().to_string())],
         };
+        options.extend(login.user.clone().map(|user| ("--user", user)));
+        options.extend([("--resp", login.resp.to_string()), ("--database", login.database.to_string())]);
         options.extend(server.pid().map(|pid| ("--server-pid", pid.as_raw_nonzero().to_string())));
         options.extend([
             ("--connections", workload.connections.to_string()),
@@ -248,7 +251,7 @@ impl Contender {
         if self.preloaded.as_ref() == Some(&wanted) {
             return Ok(());
         }
-        preload(&Access::plain(self.server.target()), &mix, recipe.key_space, None, interrupt)
+        preload(self.server.access(), &mix, recipe.key_space, None, interrupt)
             .map_err(|source| CompareError::Preload { name: self.server.name().to_owned(), source })?;
         self.preloaded = Some(wanted);
         Ok(())

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use rustix::process::{Pid, test_kill_process};
 
-use crate::arguments::NamedCommand;
+use crate::access::Access;
+use crate::arguments::{LoginArguments, NamedCommand};
 use crate::interrupt::Interrupt;
 use crate::launch::Place;
-use crate::preload::answers_ping;
+use crate::preload::ping;
 use crate::server::{ServerError, ServerProcess};
 use crate::target::Target;
 
@@ -20,7 +21,7 @@ pub struct Address {
 
 pub enum Contestant {
     Started(ServerProcess),
-    Found { name: String, address: Address },
+    Found { name: String, access: Access, pid: Option<Pid> },
 }
 
 impl Address {
@@ -49,14 +50,17 @@ impl Contestant {
     /// Starts the server, or finds the one that runs.
     pub fn enter(
         server: &NamedCommand,
+        login: &LoginArguments,
         place: Place<'_>,
         interrupt: &Interrupt,
     ) -> Result<Contestant, ServerError> {
         if server.command.contains("{port}") {
-            return ServerProcess::start(server, place, interrupt).map(Contestant::Started);
+            return ServerProcess::start(server, login, place, interrupt).map(Contestant::Started);
         }
         let address = Address::read(&server.command).expect("checked when the command line is read");
-        let mut found = Contestant::Found { name: server.name.clone(), address };
+        let pid = address.pid();
+        let access = login.access(address.target);
+        let mut found = Contestant::Found { name: server.name.clone(), access, pid };
         found.check_running().map(|()| found)
     }
 
@@ -67,10 +71,10 @@ impl Contestant {
         }
     }
 
-    pub fn target(&self) -> Target {
+    pub fn access(&self) -> &Access {
         match self {
-            Contestant::Started(process) => process.target(),
-            Contestant::Found { address, .. } => address.target.clone(),
+            Contestant::Started(process) => process.access(),
+            Contestant::Found { access, .. } => access,
         }
     }
 
@@ -78,7 +82,7 @@ impl Contestant {
     pub fn pid(&self) -> Option<Pid> {
         match self {
             Contestant::Started(process) => Some(process.pid()),
-            Contestant::Found { address, .. } => address.pid(),
+            Contestant::Found { pid, .. } => *pid,
         }
     }
 
@@ -98,14 +102,12 @@ impl Contestant {
     pub fn check_running(&mut self) -> Result<(), ServerError> {
         match self {
             Contestant::Started(process) => process.check_running(),
-            Contestant::Found { name, address } => {
-                if address.pid().is_some_and(|pid| test_kill_process(pid).is_err()) {
+            Contestant::Found { name, access, pid } => {
+                if pid.is_some_and(|pid| test_kill_process(pid).is_err()) {
                     return Err(ServerError::NoProcess { name: name.clone() });
                 }
-                match answers_ping(&address.target) {
-                    true => Ok(()),
-                    false => Err(ServerError::Silent { name: name.clone(), target: address.target.clone() }),
-                }
+                let target = access.target.clone();
+                ping(access).map_err(|source| ServerError::Silent { name: name.clone(), target, source })
             }
         }
     }

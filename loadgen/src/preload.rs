@@ -69,10 +69,13 @@ pub fn preload(
     Ok(began.elapsed())
 }
 
-/// True when the server answers PING, with anything but an error.
-pub fn answers_ping(target: &Target) -> bool {
-    target
-        .connect()
-        .and_then(PlainConnection::new)
-        .is_ok_and(|mut connection| matches!(connection.exchange(b"*1\r\n$4\r\nPING\r\n", 1), Ok(None)))
+/// Succeeds when the server lets us in and answers PING with anything but an error.
+pub fn ping(access: &Access) -> io::Result<()> {
+    let mut connection = access.connect().and_then(PlainConnection::new)?;
+    match connection.exchange(b"*1\r\n$4\r\nPING\r\n", 1) {
+        Ok(None) => Ok(()),
+        Ok(Some(text)) => Err(io::Error::other(text)),
+        Err(ExchangeError::Io(error)) => Err(error),
+        Err(ExchangeError::Malformed(error)) => Err(io::Error::other(error)),
+    }
 }

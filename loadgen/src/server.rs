@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::arguments::NamedCommand;
+use crate::access::Access;
+use crate::arguments::{LoginArguments, NamedCommand};
 use crate::folder::TemporaryFolder;
 use crate::interrupt::Interrupt;
 use crate::launch::{self, LaunchError, Place};
-use crate::preload::answers_ping;
+use crate::preload::ping;
 use crate::random::Random;
 use crate::target::Target;
 use crate::words::{self, WordsError};
@@ -44,12 +45,12 @@ pub enum ServerError {
     NoPort,
     #[error("{name} has ended ({status}){log}")]
     Ended { name: String, status: ExitStatus, log: String },
-    #[error("{name} does not answer PING within {} s{log}", READY_TIME_MAX.as_secs())]
-    NotReady { name: String, log: String },
+    #[error("{name} does not answer PING within {} s: {source}{log}", READY_TIME_MAX.as_secs())]
+    NotReady { name: String, source: io::Error, log: String },
     #[error("{name}: the process named for it does not exist")]
     NoProcess { name: String },
-    #[error("{name} does not answer PING at {target}")]
-    Silent { name: String, target: Target },
+    #[error("{name} does not answer PING at {target}: {source}")]
+    Silent { name: String, target: Target, source: io::Error },
     #[error("interrupted while {name} was starting")]
     Interrupted { name: String },
 }
@@ -58,7 +59,7 @@ pub enum ServerError {
 pub struct ServerProcess {
     pub name: String,
     child: Child,
-    port: u16,
+    access: Access,
     folder: TemporaryFolder,
 }
 
@@ -66,6 +67,7 @@ impl ServerProcess {
     /// Starts a server and waits until it answers.
     pub fn start(
         server: &NamedCommand,
+        login: &LoginArguments,
         place: Place<'_>,
         interrupt: &Interrupt,
     ) -> Result<ServerProcess, ServerError> {
@@ -86,7 +88,8 @@ impl ServerProcess {
             launch::command(&words, place).map_err(|source| ServerError::Launch { name: name(), source })?;
         command.stdout(log.try_clone().map_err(start_error)?).stderr(log);
         let child = command.spawn().map_err(start_error)?;
-        let mut process = ServerProcess { name: name(), child, port, folder };
+        let access = login.access(Target::Tcp { host: HOST.to_owned(), port });
+        let mut process = ServerProcess { name: name(), child, access, folder };
         process.wait_until_ready(interrupt)?;
         Ok(process)
     }
@@ -98,19 +101,21 @@ impl ServerProcess {
             if interrupt.is_set() {
                 return Err(ServerError::Interrupted { name: self.name.clone() });
             }
-            if answers_ping(&self.target()) {
+            match ping(&self.access) {
                 // Once more: the answer may come from a stranger that took the port just before our server.
-                return self.check_running();
-            }
-            if began.elapsed() > READY_TIME_MAX {
-                return Err(ServerError::NotReady { name: self.name.clone(), log: self.log_tail() });
+                Ok(()) => return self.check_running(),
+                Err(source) if began.elapsed() > READY_TIME_MAX => {
+                    let (name, log) = (self.name.clone(), self.log_tail());
+                    return Err(ServerError::NotReady { name, source, log });
+                }
+                Err(_) => (),
             }
             thread::sleep(LOOK);
         }
     }
 
-    pub fn target(&self) -> Target {
-        Target::Tcp { host: HOST.to_owned(), port: self.port }
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     pub fn pid(&self) -> Pid {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use support::redis::Redis;
 use support::{Answer, Results, answer_all, interrupt, program, run, serve, texts, wait_until};
 
 #[test]
@@ -228,6 +229,27 @@ fn servers_that_run_already_are_compared_where_they_are() {
     let servers = &results.document()["workloads"][0]["servers"];
     assert!(servers[0]["cpu_us_per_request"]["median"].as_f64().unwrap() > 0.0, "{servers}");
     assert!(servers[1]["requests_ratio"]["median"].as_f64().unwrap() > 0.0, "{servers}");
+}
+
+#[test]
+fn servers_of_a_comparison_can_want_a_password() {
+    let redis = Redis::start(&["--requirepass", "open sesame"]);
+    let server = format!("one=127.0.0.1:{}", redis.port);
+    let load = ["--server", &server, "--workload", "get-c2", "--key-space", "100", "--rounds", "1"];
+    let rest = ["--seconds", "0.2", "--resp", "3", "--database", "3"];
+    for (login, code) in [
+        (&["--user", "default", "--password", "open sesame"][..], 0),
+        (&["--password", "wrong"], 1),
+        (&[], 1),
+    ] {
+        let results = Results::new();
+        let output = compare(&results, &[&load[..], &rest, login, &["--json", &results.path()]].concat());
+        let (table, errors) = texts(&output);
+        assert_eq!(output.status.code(), Some(code), "{table}{errors}");
+        let refused = errors.contains("refuses AUTH: WRONGPASS") || errors.contains("NOAUTH");
+        assert_eq!(refused, code != 0, "{errors}");
+        assert!(!table.contains("sesame"), "{table}");
+    }
 }
 
 #[test]
