@@ -1,5 +1,6 @@
 //! Which node of a cluster serves which key, from CLUSTER SLOTS and from replies that say MOVED.
 
+use std::fmt;
 use std::io;
 
 use crc::{CRC_16_XMODEM, Crc};
@@ -99,28 +100,60 @@ impl SlotMap {
         self.owners[slot(key)]
     }
 
-    /// Learns from a reply such as `MOVED 3999 127.0.0.1:6381`.
-    pub fn note_moved(&mut self, moved: &Moved) {
-        self.owners[moved.slot] = self.find(&moved.host, moved.port).unwrap_or(NOBODY);
+    /// Where to send a request that a node has redirected: to a node of the map, or to nobody we know.
+    pub fn redirected(&self, redirect: &Redirect, from: Node) -> Option<Node> {
+        // A node that does not know its own address is where we asked.
+        let asked = self.nodes.get(usize::from(from)).map_or("", |(host, _)| host);
+        let host = if redirect.host.is_empty() { asked } else { &redirect.host };
+        self.find(host, redirect.port)
+    }
+
+    /// Learns who owns a slot.
+    pub fn note_owner(&mut self, redirect: &Redirect, owner: Option<Node>) {
+        if redirect.kind == RedirectKind::Moved {
+            self.owners[redirect.slot] = owner.unwrap_or(NOBODY);
+        }
     }
 }
 
 /// Where a slot has gone.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Moved {
+pub struct Redirect {
+    pub kind: RedirectKind,
     slot: usize,
     host: String,
     port: u16,
 }
 
-impl Moved {
-    /// Reads an error's text, if it is one of these.
-    pub fn read(text: &[u8]) -> Option<Moved> {
-        let text = std::str::from_utf8(text).ok()?.strip_prefix("MOVED ")?;
-        let (slot, address) = text.split_once(' ')?;
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RedirectKind {
+    /// For good.
+    Moved,
+    /// For one request, as the slot is under way.
+    Ask,
+}
+
+impl Redirect {
+    /// Reads the text of an error such as `MOVED 3999 127.0.0.1:6381`, if it is one of these.
+    pub fn read(text: &[u8]) -> Option<Redirect> {
+        let (kind, rest) = std::str::from_utf8(text).ok()?.split_once(' ')?;
+        let kind = match kind {
+            "MOVED" => RedirectKind::Moved,
+            "ASK" => RedirectKind::Ask,
+            _ => return None,
+        };
+        let (slot, address) = rest.split_once(' ')?;
         let (host, port) = address.rsplit_once(':')?;
         let slot = slot.parse().ok().filter(|slot| *slot < SLOTS)?;
-        Some(Moved { slot, host: host.to_owned(), port: port.parse().ok()? })
+        Some(Redirect { kind, slot, host: host.to_owned(), port: port.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Redirect {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Redirect { kind, slot, host, port } = self;
+        let kind = if *kind == RedirectKind::Moved { "MOVED" } else { "ASK" };
+        write!(formatter, "{kind} {slot} {host}:{port}")
     }
 }
 
@@ -136,7 +169,7 @@ pub fn slot(key: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Moved, NOBODY, SlotMap, slot};
+    use super::{NOBODY, Redirect, SlotMap, slot};
     use crate::value::Value;
 
     #[test]
@@ -158,11 +191,19 @@ mod tests {
         let mut map = SlotMap::read(&Value::read(reply.as_bytes()).unwrap(), "asked").unwrap();
         assert_eq!(map.nodes, [("a".to_owned(), 1), ("asked".to_owned(), 2)]);
         assert_eq!((map.owners[0], map.owners[10_000], map.owners[16_383]), (0, 1, NOBODY));
-        map.note_moved(&Moved::read(b"MOVED 5 asked:2").unwrap());
-        map.note_moved(&Moved::read(b"MOVED 6 elsewhere:3").unwrap());
+        for text in ["MOVED 5 asked:2", "MOVED 6 elsewhere:3", "ASK 7 asked:2"] {
+            let redirect = Redirect::read(text.as_bytes()).unwrap();
+            let owner = map.redirected(&redirect, 0);
+            assert_eq!(
+                (owner, redirect.to_string()),
+                (Some(1).filter(|_| !text.contains("else")), text.into())
+            );
+            map.note_owner(&redirect, owner);
+        }
+        assert_eq!(map.redirected(&Redirect::read(b"MOVED 5 :2").unwrap(), 1), Some(1));
         assert_eq!(map.owners[4..8], [0, 1, NOBODY, 0]);
         for other in ["ERR MOVED", "MOVED x a:1", "MOVED 16384 a:1", "MOVED 1 a"] {
-            assert_eq!(Moved::read(other.as_bytes()), None, "{other}");
+            assert_eq!(Redirect::read(other.as_bytes()), None, "{other}");
         }
     }
 }

@@ -1,33 +1,18 @@
 //! What a thread has counted, and adding up what all threads have.
 
-use crate::cluster::Moved;
 use crate::latency::Latencies;
 use crate::load::Loop;
 
 /// Texts of error replies that are kept to be shown.
 pub const ERROR_EXAMPLES_MAX: usize = 3;
 
-/// Moves that wait to be learnt from; one that finds no room will be met again.
-const MOVES_MAX: usize = 1000;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Redirects {
-    #[default]
-    AreErrors,
-    AreFollowed,
-}
-
 /// Since a thread last began to measure.
 pub struct Counts {
     pub requests: u64,
     /// Replies that are errors.
     pub errors: u64,
-    /// Whether replies that send a request to another node are expected, and followed.
-    pub redirects: Redirects,
-    /// Those replies; unless they are expected, they are errors.
+    /// Replies that sent a request to another node, each of which was followed, or is an error as well.
     pub redirected: u64,
-    /// Those that have not been learnt from.
-    pub moves: Vec<Moved>,
     /// The first different texts of errors.
     pub error_examples: Vec<String>,
     /// Answered requests by their kind.
@@ -43,9 +28,7 @@ impl Counts {
         Counts {
             requests: 0,
             errors: 0,
-            redirects: Redirects::default(),
             redirected: 0,
-            moves: Vec::new(),
             error_examples: Vec::new(),
             kinds: vec![Latencies::new(); kinds],
             unanswered: 0,
@@ -54,7 +37,7 @@ impl Counts {
     }
 
     pub fn clear(&mut self) {
-        *self = Counts { redirects: self.redirects, ..Counts::new(self.kinds.len()) };
+        *self = Counts::new(self.kinds.len());
     }
 
     pub fn note_answered(&mut self, kind: u16, latency_ns: u64, requests: u64) {
@@ -73,14 +56,6 @@ impl Counts {
 
     /// Notes the text of an error reply.
     pub fn note_error(&mut self, text: &[u8]) {
-        if self.redirects == Redirects::AreFollowed {
-            let moved = Moved::read(text);
-            if moved.is_some() || text.starts_with(b"ASK ") {
-                self.redirected += 1;
-                self.moves.extend(moved.filter(|_| self.moves.len() < MOVES_MAX));
-                return;
-            }
-        }
         self.errors += 1;
         if self.error_examples.len() < ERROR_EXAMPLES_MAX {
             let text = String::from_utf8_lossy(text).into_owned();

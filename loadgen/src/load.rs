@@ -1,5 +1,7 @@
 //! A thread's part of the load, without its sockets: which connection awaits how many replies, and what came.
 
+mod again;
+
 use std::collections::VecDeque;
 use std::io;
 
@@ -8,6 +10,8 @@ use crate::counts::Counts;
 use crate::mix::Composed;
 use crate::reply::{MalformedReply, ReplyParser};
 use crate::ring::Event;
+
+use again::{Again, Keeper};
 
 /// Why a run cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,11 @@ pub struct Load {
     replied_at_ns: u64,
     /// Without any reply for longer, the server counts as stuck.
     stall_ns: u64,
+    /// Whether requests are sent again when a reply redirects them.
+    follows: bool,
+    /// Those that a reply has redirected just now, and how many wait to be sent again.
+    redirected: Vec<Again>,
+    waiting: usize,
     pub counts: Counts,
     pub failure: Option<Failure>,
 }
@@ -60,6 +69,7 @@ struct Connection {
     /// Requests without a reply, oldest first; at most as many entries as the pipeline.
     in_flight: VecDeque<InFlight>,
     awaited: u64,
+    keeper: Keeper,
     sending: bool,
     ready: bool,
 }
@@ -88,6 +98,9 @@ impl Load {
             unsent: None,
             replied_at_ns: 0,
             stall_ns,
+            follows: false,
+            redirected: Vec::new(),
+            waiting: 0,
             counts: Counts::new(kinds),
             failure: None,
         }
@@ -96,13 +109,16 @@ impl Load {
     /// Forgets what was counted so far; from now on at most `quota` requests are answered.
     pub fn begin_measuring(&mut self, quota: Option<u64>) {
         let awaited: u64 = self.connections.iter().map(|connection| connection.awaited).sum();
+        let awaited = awaited + self.waiting as u64;
         self.unsent = quota.map(|quota| quota.saturating_sub(awaited));
         self.counts.clear();
     }
 
     /// True when the quota has been sent and answered.
     pub fn is_finished(&self) -> bool {
-        self.unsent == Some(0) && self.connections.iter().all(|connection| connection.awaited == 0)
+        self.unsent == Some(0)
+            && self.waiting == 0
+            && self.connections.iter().all(|connection| connection.awaited == 0)
     }
 
     /// Connections which may send, if anything may be sent.
@@ -118,12 +134,17 @@ impl Load {
             return None;
         }
         let index = self.ready.pop_front()?;
+        let room = u64::from(self.pipeline) - self.begin_sending(index);
+        Some((index, wanted.min(room).min(allowed)))
+    }
+
+    /// Gives the number of requests that the connection awaits.
+    fn begin_sending(&mut self, index: usize) -> u64 {
         let connection = &mut self.connections[index];
         debug_assert!(!connection.sending && connection.awaited < u64::from(self.pipeline));
         connection.ready = false;
         connection.sending = true;
-        let room = u64::from(self.pipeline) - connection.awaited;
-        Some((index, wanted.min(room).min(allowed)))
+        connection.awaited
     }
 
     pub fn note_request(&mut self, connection: usize, at_ns: u64, composed: Composed) {
@@ -132,7 +153,9 @@ impl Load {
         let connection = &mut self.connections[connection];
         connection.awaited += 1;
         match connection.in_flight.back_mut() {
-            Some(last) if (last.at_ns, last.kind) == (at_ns, kind) => last.rest += u64::from(replies),
+            Some(last) if (last.at_ns, last.kind, last.replies) == (at_ns, kind, replies) => {
+                last.rest += u64::from(replies)
+            }
             _ => connection.in_flight.push_back(InFlight { at_ns, kind, replies, rest: u64::from(replies) }),
         }
     }
@@ -156,9 +179,12 @@ impl Load {
     }
 
     fn receive(&mut self, index: usize, bytes: &[u8], now_ns: u64) -> Result<(), Failure> {
+        if self.follows {
+            return self.receive_followed(index, bytes, now_ns);
+        }
         let connection = &mut self.connections[index];
         let counts = &mut self.counts;
-        let mut replies = connection.parser.feed(bytes, &mut |text| counts.note_error(text))?;
+        let mut replies = connection.parser.feed(bytes, &mut |_, text| counts.note_error(text))?;
         while replies > 0 {
             let entry = connection.in_flight.front_mut().ok_or(Failure::TooManyReplies)?;
             let taken = replies.min(entry.rest);
@@ -206,6 +232,7 @@ impl Load {
                 self.counts.note_unanswered(self.kind, age_ns, requests);
             }
         }
+        self.finish_waiting(now_ns);
         if let Some(arrivals) = arrivals.filter(|_| self.unsent.is_none()) {
             // However many they are, they are looked at in a bounded number of groups.
             let group = (arrivals.due(now_ns) / UNSENT_GROUPS).max(1);

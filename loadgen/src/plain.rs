@@ -68,7 +68,7 @@ impl PlainConnection {
                 outcome => outcome?,
             };
             on_block(&block[..length]);
-            replies += self.parser.feed(&block[..length], &mut |text| {
+            replies += self.parser.feed(&block[..length], &mut |_, text| {
                 refused.get_or_insert_with(|| String::from_utf8_lossy(text).into_owned());
             })?;
         }

@@ -81,11 +81,11 @@ enum Step {
 
 impl ReplyParser {
     /// Reads a block of bytes; gives the number of replies which ended in it. `on_error` sees the text of every
-    /// reply that is an error. After a `MalformedReply` the stream is lost.
+    /// reply that is an error, and the number of replies before it in the block. After a `MalformedReply` the stream is lost.
     pub fn feed(
         &mut self,
         mut bytes: &[u8],
-        on_error: &mut impl FnMut(&[u8]),
+        on_error: &mut impl FnMut(u64, &[u8]),
     ) -> Result<u64, MalformedReply> {
         let mut replies = 0;
         while !bytes.is_empty() {
@@ -96,6 +96,7 @@ impl ReplyParser {
                 bytes = &bytes[length..];
                 continue;
             }
+            let on_error = &mut |text: &[u8]| on_error(replies, text);
             let step = match self.place {
                 Place::Bulk { rest, use_as } => self.skip(&mut bytes, rest, use_as, on_error)?,
                 Place::Line => match self.line(&mut bytes, on_error)? {

@@ -9,7 +9,7 @@ use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::arrivals::Arrivals;
-use crate::counts::{Counts, Redirects};
+use crate::counts::Counts;
 use crate::cpu::Observer;
 use crate::load::{Failure, Load, Loop};
 use crate::mix::Composer;
@@ -119,7 +119,7 @@ pub fn run(mut plan: Plan<'_>, phase: &Phase) -> Outcome {
             let stall_ns = plan.reply_time_max.as_nanos() as u64;
             let mut load = Load::new(connections, kind, plan.pipeline, plan.kinds, stall_ns);
             if plan.composer.is_routed() {
-                load.counts.redirects = Redirects::AreFollowed;
+                load.follow_redirects();
             }
             let clock = Instant::now();
             let since = (clock, thread_cpu());
@@ -163,7 +163,9 @@ impl Worker<'_> {
 
     /// Sends what may be sent, sleeps until something happens, and takes in all of it.
     fn turn(&mut self) -> io::Result<()> {
+        self.send_redirected()?;
         match self.plan.arrivals {
+            _ if self.load.is_crowded() => self.ring.wait()?,
             None => {
                 self.send_ready()?;
                 self.ring.wait()?;
@@ -180,21 +182,36 @@ impl Worker<'_> {
             ticked |= matches!(event, Event::Tick);
             load.on_event(event, now_ns);
         })?;
-        if !self.load.counts.moves.is_empty() {
-            self.learn();
-        }
+        self.follow(now_ns);
         if ticked && self.measuring {
             self.tell();
         }
         Ok(())
     }
 
-    /// Sends what follows to where slots have moved.
-    fn learn(&mut self) {
-        let moves = std::mem::take(&mut self.load.counts.moves);
-        if let Some(route) = self.plan.composer.route_mut() {
-            moves.iter().for_each(|moved| route.map.note_moved(moved));
+    /// Learns from redirections where slots are, and sends the requests there.
+    fn follow(&mut self, now_ns: u64) {
+        let Some(route) = self.plan.composer.route_mut() else { return };
+        for again in self.load.take_redirected() {
+            let owner = route.map.redirected(&again.redirect, route.nodes[again.connection]);
+            route.map.note_owner(&again.redirect, owner);
+            let unsent = match owner {
+                Some(node) => self.load.send_again(again, &route.nodes, node).err(),
+                None => Some(again),
+            };
+            unsent.iter().for_each(|again| self.load.give_up(again, now_ns));
         }
+    }
+
+    /// Sends requests again that other nodes did not answer.
+    fn send_redirected(&mut self) -> io::Result<()> {
+        while let Some(connection) = self.load.take_ready_again() {
+            let batch = self.ring.batch_mut(connection);
+            batch.clear();
+            self.load.append_again(connection, batch);
+            self.ring.send(connection)?;
+        }
+        Ok(())
     }
 
     fn send_ready(&mut self) -> io::Result<()> {
@@ -209,8 +226,10 @@ impl Worker<'_> {
             let batch = self.ring.batch_mut(connection);
             batch.clear();
             for _ in 0..requests {
+                let start = batch.len();
                 let composed = self.plan.composer.append(connection, batch);
                 self.load.note_request(connection, now_ns, composed);
+                self.load.keep(connection, composed, &batch[start..]);
             }
             self.ring.send(connection)?;
             queued += 1;
@@ -241,7 +260,10 @@ impl Worker<'_> {
                     break;
                 }
                 let due_ns = arrivals.take();
-                load.note_request(connection, due_ns, composer.append(connection, batch));
+                let start = batch.len();
+                let composed = composer.append(connection, batch);
+                load.note_request(connection, due_ns, composed);
+                load.keep(connection, composed, &batch[start..]);
             }
             ring.send(connection)?;
             queued += 1;

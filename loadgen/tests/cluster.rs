@@ -3,7 +3,11 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use support::redis::Redis;
 use support::{Results, program, run, texts, wait_until};
@@ -105,4 +109,99 @@ fn a_server_without_a_cluster_says_so() {
     let (_, errors) = texts(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(errors.contains("cluster support disabled"), "{errors}");
+}
+
+/// Nodes in this process; the first has nearly all slots, the others one each. Each answers with what is said for it, where
+/// PORT is the next one's port; gives the first one's port, and the requests each has seen.
+fn pretend(answers: &[&'static str]) -> (u16, Vec<Arc<AtomicU64>>) {
+    let bind = |_: &&str| TcpListener::bind("127.0.0.1:0").unwrap();
+    let listeners: Vec<TcpListener> = answers.iter().map(bind).collect();
+    let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+    let range = |(index, port): (usize, &u16)| {
+        let (first, last) = if index == 0 { (answers.len() - 1, SLOTS - 1) } else { (index - 1, index - 1) };
+        format!("*3\r\n:{first}\r\n:{last}\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n")
+    };
+    let slots = format!("*{}\r\n{}", ports.len(), ports.iter().enumerate().map(range).collect::<String>());
+    let mut seen = Vec::new();
+    for (index, listener) in listeners.into_iter().enumerate() {
+        let counter = Arc::new(AtomicU64::new(0));
+        seen.push(Arc::clone(&counter));
+        let answer = answers[index].replace("PORT", &ports[(index + 1) % ports.len()].to_string());
+        let slots = slots.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, counter) = (stream.unwrap(), Arc::clone(&counter));
+                let (answer, slots) = (answer.clone(), slots.clone());
+                thread::spawn(move || {
+                    let mut block = [0; 4096];
+                    while let Ok(length @ 1..) = stream.read(&mut block) {
+                        let asked = String::from_utf8_lossy(&block[..length]).into_owned();
+                        let replies = if asked.contains("CLUSTER") {
+                            slots.clone()
+                        } else {
+                            let requests = asked.matches('*').count();
+                            counter.fetch_add(requests as u64, Ordering::Relaxed);
+                            answer.repeat(requests)
+                        };
+                        if stream.write_all(replies.as_bytes()).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+    }
+    (ports[0], seen)
+}
+
+/// `REDIRECTIONS_MAX` of the program.
+const REDIRECTIONS_MAX: u64 = 5;
+
+fn run_pretended(port: u16, results: &Results) -> Output {
+    let load = ["--cluster", "--command", "GET {key}", "--connections", "4", "--pipeline", "3"];
+    run(port, &[&load[..], &["--requests", "300", "--json", &results.path()]].concat())
+}
+
+#[test]
+fn a_request_that_has_moved_is_answered_by_the_other_node() {
+    let (port, seen) = pretend(&["-MOVED 5 127.0.0.1:PORT\r\n", "$2\r\nhi\r\n"]);
+    let results = Results::new();
+    let output = run_pretended(port, &results);
+    let (table, errors) = texts(&output);
+    assert!(output.status.success() && errors.is_empty(), "{errors}{table}");
+    let document = results.document();
+    let [first, second] = [&seen[0], &seen[1]].map(|seen| seen.load(Ordering::Relaxed));
+    assert_eq!((&document["requests"], &document["errors"]), (&300.into(), &0.into()));
+    assert!(first > 0 && second == 300, "{first} {second}");
+    assert_eq!(document["redirected"], first);
+}
+
+#[test]
+fn a_cluster_that_always_redirects_is_given_up() {
+    let moved = "-MOVED 5 127.0.0.1:PORT\r\n";
+    for answers in [&[moved][..], &[moved, moved]] {
+        let (port, seen) = pretend(answers);
+        let results = Results::new();
+        let output = run_pretended(port, &results);
+        let (table, errors) = texts(&output);
+        assert_eq!(output.status.code(), Some(1), "{table}");
+        assert!(
+            errors.contains("300 of 300 replies are errors") && table.contains("MOVED 5"),
+            "{errors}{table}"
+        );
+        let document = results.document();
+        let sent: u64 = seen.iter().map(|seen| seen.load(Ordering::Relaxed)).sum();
+        assert_eq!((&document["redirected"], sent), (&sent.into(), 300 * (1 + REDIRECTIONS_MAX)));
+    }
+}
+
+#[test]
+fn a_request_moved_to_a_stranger_is_an_error() {
+    let (port, seen) = pretend(&["-MOVED 5 192.0.2.1:1\r\n"]);
+    let results = Results::new();
+    let output = run_pretended(port, &results);
+    let (_, errors) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors.contains("300 of 300 replies are errors"), "{errors}");
+    assert_eq!(seen[0].load(Ordering::Relaxed), 300);
 }

@@ -11,7 +11,7 @@ fn feed_all<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(u64, Vec<
     let mut errors = Vec::new();
     let mut replies = 0;
     for piece in pieces {
-        let mut on_error = |text: &[u8]| errors.push(String::from_utf8_lossy(text).into_owned());
+        let mut on_error = |_, text: &[u8]| errors.push(String::from_utf8_lossy(text).into_owned());
         replies += parser.feed(piece, &mut on_error)?;
     }
     Ok((replies, errors))

@@ -35,12 +35,8 @@ fn accounts_agree_within_ticks() {
 
 #[test]
 fn runs_without_answers_are_worth_nothing() {
-    let said = |requests, redirected| {
-        let mut counts = Counts::new(1);
-        (counts.requests, counts.redirected) = (requests, redirected);
-        worthless(&counts)
-    };
-    assert!(said(0, 0).unwrap().contains("no request at all"));
-    assert!(said(100, 51).unwrap().contains("redirected 51 of 100"));
-    assert_eq!(said(100, 50), None);
+    let mut counts = Counts::new(1);
+    assert!(worthless(&counts).unwrap().contains("no request at all"));
+    counts.requests = 1;
+    assert_eq!(worthless(&counts), None);
 }

@@ -108,7 +108,7 @@ fn nothings(reply: &[u8]) -> usize {
 fn reply_bytes(bytes: &[u8]) -> Result<Option<usize>, Failure> {
     let mut parser = ReplyParser::default();
     for (index, byte) in bytes.iter().enumerate() {
-        if parser.feed(&[*byte], &mut |_| ())? > 0 {
+        if parser.feed(&[*byte], &mut |_, _| ())? > 0 {
             return Ok(Some(index + 1));
         }
     }
