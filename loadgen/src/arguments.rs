@@ -269,6 +269,9 @@ pub struct VerifyArguments {
     /// Seconds without any reply after which the server counts as stuck.
     #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
     pub reply_timeout: Duration,
+    /// CPUs to run on, one thread each, for example 1 or 2,4-7.
+    #[arg(long, value_name = "LIST", value_parser = parse_cpus)]
+    pub cpus: Option<Cpus>,
     /// Write the results to this file, too.
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub json: Option<PathBuf>,
@@ -302,6 +305,9 @@ pub struct PubsubArguments {
     /// Seconds without any reply to a publisher after which the server counts as stuck.
     #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
     pub reply_timeout: Duration,
+    /// CPUs to run on, one thread each, for example 1 or 2,4-7.
+    #[arg(long, value_name = "LIST", value_parser = parse_cpus)]
+    pub cpus: Option<Cpus>,
     /// Write the results to this file, too.
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub json: Option<PathBuf>,
@@ -352,6 +358,11 @@ impl LoginArguments {
 }
 
 impl Cpus {
+    /// One for each thread, of which there are no more than `threads_max`; one thread anywhere when no CPUs are given.
+    pub fn of_threads(cpus: Option<&Cpus>, threads_max: usize) -> Vec<Option<usize>> {
+        cpus.map_or_else(|| vec![None], |cpus| cpus.0.iter().copied().map(Some).take(threads_max).collect())
+    }
+
     /// The list as it is given on the command line.
     pub fn to_list(&self) -> String {
         self.0.iter().map(usize::to_string).collect::<Vec<_>>().join(",")

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::param::clock_ticks_per_second;
 use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
 /// CPU times since some fixed moment; differences of two are what counts.
@@ -130,6 +131,17 @@ fn unreadable(path: &str) -> io::Error {
 
 fn from_ticks(ticks: u64) -> Duration {
     Duration::from_secs(ticks) / clock_ticks_per_second() as u32
+}
+
+/// Lets this thread run on one CPU only, if one is given.
+pub fn stay_on(cpu: Option<usize>) {
+    if let Some(cpu) = cpu {
+        let mut cpus = CpuSet::new();
+        cpus.set(cpu);
+        // The CPUs were checked when the arguments were read; should one be gone by now, running elsewhere only
+        // makes the measurement worse.
+        let _ = sched_setaffinity(None, &cpus);
+    }
 }
 
 /// The CPUs that exist and are not offline.

@@ -224,7 +224,7 @@ fn thread_count(arguments: &RunArguments) -> Result<u64, RunError> {
 }
 
 /// The part of `total` that falls to one of `threads`; all parts add up to it and differ by at most one.
-fn share(total: u64, threads: u64, index: u64) -> u64 {
+pub fn share(total: u64, threads: u64, index: u64) -> u64 {
     total / threads + u64::from(index < total % threads)
 }
 

@@ -4,16 +4,21 @@ mod check;
 mod model;
 
 use std::fmt::Write;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use crate::access::{Access, ConnectError};
-use crate::arguments::VerifyArguments;
+use crate::arguments::{Cpus, VerifyArguments};
+use crate::cpu::stay_on;
 use crate::interrupt::Interrupt;
 use crate::load::Failure;
 use crate::report::{Ended, grouped};
 use crate::ring::{Event, Link, Ring};
+use crate::run::share;
 
 use check::{Checker, Findings};
 use model::{Model, Question};
@@ -52,6 +57,7 @@ enum Stage {
     Done,
 }
 
+/// One thread's part.
 struct Verifying<'a> {
     arguments: &'a VerifyArguments,
     ring: Ring,
@@ -65,31 +71,44 @@ struct Verifying<'a> {
     failure: Option<Failure>,
 }
 
+/// What a thread brings home, or all of them.
+#[derive(Default)]
+struct Outcome {
+    findings: Findings,
+    unanswered: u64,
+    failure: Option<Failure>,
+    /// Whether it ended before its time without a failure of its own.
+    cut_short: bool,
+}
+
 /// Writes and reads until the time is over, then reads every key once more.
 pub fn verify(arguments: &VerifyArguments, interrupt: &Interrupt) -> Result<VerifyReport, ConnectError> {
     let access = arguments.access.access();
-    let wanted = arguments.connections as usize;
-    let sockets = access.connect_all(wanted, None)?;
-    let links = sockets.into_iter().map(|socket| Link { socket, batch: Vec::new() }).collect();
-    let ring = Ring::new(links, TICK).map_err(|source| ConnectError {
-        target: access.target.clone(),
-        open: wanted,
-        wanted,
-        source,
-    })?;
-    let mut verifying = Verifying {
-        arguments,
-        ring,
-        checkers: (0..wanted).map(|index| checker(arguments, &access, index)).collect(),
-        sending: vec![false; wanted],
-        swept: vec![0; wanted],
-        findings: Findings::default(),
-        clock: Instant::now(),
-        replied_at: Duration::ZERO,
-        failure: None,
-    };
-    let interrupted = verifying.run(interrupt);
-    Ok(verifying.report(&access, interrupted))
+    let cpus = Cpus::of_threads(arguments.cpus.as_ref(), arguments.connections as usize);
+    let mut sockets = access.connect_all(arguments.connections as usize, None)?.into_iter();
+    let (clock, failed) = (Instant::now(), AtomicBool::new(false));
+    let mut first = 0;
+    let mut all = Outcome::default();
+    thread::scope(|scope| {
+        let (access, failed) = (&access, &failed);
+        let mut threads = Vec::new();
+        for (index, &cpu) in cpus.iter().enumerate() {
+            let count = share(arguments.connections, cpus.len() as u64, index as u64) as usize;
+            let sockets: Vec<OwnedFd> = sockets.by_ref().take(count).collect();
+            let checkers = (first..first + count).map(|index| checker(arguments, access, index)).collect();
+            first += count;
+            threads.push(scope.spawn(move || {
+                stay_on(cpu);
+                let outcome = Verifying::run_all(arguments, sockets, checkers, clock, (interrupt, failed));
+                failed.fetch_or(outcome.failure.is_some(), Ordering::Relaxed);
+                outcome
+            }));
+        }
+        for thread in threads {
+            all.add(thread.join().expect("a thread returns its failures"));
+        }
+    });
+    Ok(all.report(arguments, &access, clock.elapsed()))
 }
 
 fn checker(arguments: &VerifyArguments, access: &Access, index: usize) -> Checker {
@@ -101,11 +120,41 @@ fn checker(arguments: &VerifyArguments, access: &Access, index: usize) -> Checke
 }
 
 impl Verifying<'_> {
-    /// True when it was interrupted.
-    fn run(&mut self, interrupt: &Interrupt) -> bool {
+    /// Checks on some connections until the end, an interrupt or the failure of any thread.
+    fn run_all(
+        arguments: &VerifyArguments,
+        sockets: Vec<OwnedFd>,
+        checkers: Vec<Checker>,
+        clock: Instant,
+        (interrupt, failed): (&Interrupt, &AtomicBool),
+    ) -> Outcome {
+        let links = sockets.into_iter().map(|socket| Link { socket, batch: Vec::new() }).collect();
+        let ring = match Ring::new(links, TICK) {
+            Ok(ring) => ring,
+            Err(error) => return Outcome { failure: Some(Failure::Ring(error)), ..Outcome::default() },
+        };
+        let mut verifying = Verifying {
+            arguments,
+            ring,
+            sending: vec![false; checkers.len()],
+            swept: vec![0; checkers.len()],
+            checkers,
+            findings: Findings::default(),
+            clock,
+            replied_at: clock.elapsed(),
+            failure: None,
+        };
+        let cut_short = verifying.run(|| interrupt.is_set() || failed.load(Ordering::Relaxed));
+        let unanswered = verifying.unanswered();
+        let Verifying { findings, failure, .. } = verifying;
+        Outcome { findings, unanswered, failure, cut_short }
+    }
+
+    /// True when it was told to stop.
+    fn run(&mut self, is_stopped: impl Fn() -> bool) -> bool {
         let mut stage = Stage::Asking;
         while self.failure.is_none() && stage != Stage::Done {
-            if interrupt.is_set() {
+            if is_stopped() {
                 return true;
             }
             stage = self.next_stage(stage);
@@ -183,25 +232,33 @@ impl Verifying<'_> {
     fn unanswered(&self) -> u64 {
         self.checkers.iter().map(|checker| checker.awaited() as u64).sum()
     }
+}
 
-    fn report(self, access: &Access, interrupted: bool) -> VerifyReport {
-        let unanswered = self.unanswered();
+impl Outcome {
+    fn add(&mut self, other: Outcome) {
+        self.findings.add(other.findings);
+        self.unanswered += other.unanswered;
+        self.failure = self.failure.take().or(other.failure);
+        self.cut_short |= other.cut_short;
+    }
+
+    fn report(self, arguments: &VerifyArguments, access: &Access, elapsed: Duration) -> VerifyReport {
         let Findings { checked, wrong, missing, late, slowest_ns, examples } = self.findings;
         let failure = self.failure.map(|failure| failure.to_string());
         VerifyReport {
             target: access.target.to_string(),
-            connections: self.arguments.connections,
-            pipeline: self.arguments.pipeline,
-            seed: self.arguments.seed,
-            seconds: self.clock.elapsed().as_secs_f64(),
+            connections: arguments.connections,
+            pipeline: arguments.pipeline,
+            seed: arguments.seed,
+            seconds: elapsed.as_secs_f64(),
             checked,
             wrong,
             missing,
             late,
-            unanswered,
+            unanswered: self.unanswered,
             slowest_us: slowest_ns as f64 / 1e3,
             examples,
-            ended: match (&failure, interrupted) {
+            ended: match (&failure, self.cut_short) {
                 (Some(_), _) => Ended::Failed,
                 (None, true) => Ended::Interrupted,
                 (None, false) => Ended::Completed,

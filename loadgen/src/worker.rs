@@ -5,12 +5,12 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
+use rustix::thread::set_current_timer_slack;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::arrivals::Arrivals;
 use crate::counts::Counts;
-use crate::cpu::Observer;
+use crate::cpu::{Observer, stay_on};
 use crate::load::{Failure, Load, Loop};
 use crate::mix::Composer;
 use crate::ring::{Event, Link, Ring};
@@ -96,13 +96,7 @@ struct Worker<'a> {
 
 /// Runs a thread's share until the phase ends, its quota is met, or it fails.
 pub fn run(mut plan: Plan<'_>, phase: &Phase) -> Outcome {
-    if let Some(cpu) = plan.cpu {
-        let mut cpus = CpuSet::new();
-        cpus.set(cpu);
-        // The CPUs were checked when the arguments were read; should one be gone by now, running elsewhere only
-        // makes the measurement worse.
-        let _ = sched_setaffinity(None, &cpus);
-    }
+    stay_on(plan.cpu);
     // An open loop sleeps until requests are due: 50 us more, which is usual, would be added to their latency.
     let _ = set_current_timer_slack(NonZeroU64::new(1));
     let links = std::mem::take(&mut plan.links);

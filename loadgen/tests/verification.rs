@@ -88,9 +88,9 @@ fn verify(port: u16, results: &Results, more: &[&str]) -> Output {
 #[test]
 fn an_honest_server_is_found_honest() {
     let redis = Redis::start(&[]);
-    for (seed, resp) in [("1", "2"), ("2", "3")] {
+    for (seed, resp, cpus) in [("1", "2", "0"), ("2", "3", "0,0,0")] {
         let results = Results::new();
-        let output = verify(redis.port, &results, &["--seed", seed, "--resp", resp]);
+        let output = verify(redis.port, &results, &["--seed", seed, "--resp", resp, "--cpus", cpus]);
         let (table, errors) = texts(&output);
         assert!(output.status.success() && errors.is_empty(), "{errors}{table}");
         let document = results.document();
@@ -104,11 +104,13 @@ fn an_honest_server_is_found_honest() {
 #[test]
 fn every_lie_is_counted() {
     let redis = Redis::start(&[]);
-    for (seed, kind) in [("1", Lie::Letter), ("2", Lie::Nothing)] {
+    for (seed, kind, more) in
+        [("1", Lie::Letter, &[][..]), ("2", Lie::Nothing, &[]), ("3", Lie::Letter, &["--cpus", "0,0,0"])]
+    {
         let (port, lies) = lie(redis.port, kind, 20);
         let results = Results::new();
         // One request at a time: what follows a lie within a batch would be judged by what the model no longer knows.
-        let output = verify(port, &results, &["--pipeline", "1", "--seed", seed]);
+        let output = verify(port, &results, &[&["--pipeline", "1", "--seed", seed], more].concat());
         let (table, errors) = texts(&output);
         assert_eq!(output.status.code(), Some(1), "{table}{errors}");
         let (document, lies) = (results.document(), lies.load(Ordering::Relaxed));
@@ -133,11 +135,14 @@ fn late_replies_are_counted() {
 #[test]
 fn a_connection_that_breaks_leaves_its_counts() {
     let redis = Redis::start(&[]);
-    let (port, _) = lie(redis.port, Lie::Close, 30);
-    let results = Results::new();
-    let output = verify(port, &results, &[]);
-    let (_, errors) = texts(&output);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(errors.contains("the server closed a connection") && errors.contains("did not come"), "{errors}");
-    assert!(results.document()["checked"].as_u64().unwrap() > 0);
+    for more in [&[][..], &["--cpus", "0,0"]] {
+        let (port, _) = lie(redis.port, Lie::Close, 30);
+        let results = Results::new();
+        let output = verify(port, &results, more);
+        let (_, errors) = texts(&output);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(errors.contains("the server closed a connection"), "{errors}");
+        assert!(errors.contains("did not come"), "{errors}");
+        assert!(results.document()["checked"].as_u64().unwrap() > 0);
+    }
 }

@@ -88,6 +88,16 @@ impl Checker {
 }
 
 impl Findings {
+    pub fn add(&mut self, other: Findings) {
+        self.checked += other.checked;
+        self.wrong += other.wrong;
+        self.missing += other.missing;
+        self.late += other.late;
+        self.slowest_ns = self.slowest_ns.max(other.slowest_ns);
+        let room = EXAMPLES_MAX - self.examples.len();
+        self.examples.extend(other.examples.into_iter().take(room));
+    }
+
     fn note_wrong(&mut self, question: &Question, reply: &[u8]) {
         self.wrong += 1;
         self.missing += u64::from(nothings(reply) > nothings(&question.reply));
