@@ -6,13 +6,17 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use crate::access::{Access, ConnectError};
-use crate::arguments::PubsubArguments;
+use crate::arguments::{Cpus, PubsubArguments};
 use crate::arrivals::{Arrivals, Spacing};
+use crate::counts::Counts;
+use crate::cpu::stay_on;
 use crate::interrupt::Interrupt;
 use crate::keys::Part;
 use crate::latency::{Latencies, LatencySummary};
@@ -21,6 +25,7 @@ use crate::mix::Composed;
 use crate::plain::{REPLY_TIME_MAX, bound_waits, name_time_limit};
 use crate::report::{Ended, grouped};
 use crate::ring::{Event, Link, Ring};
+use crate::run::share;
 
 use messages::{Channel, Inbox, StrangeMessage};
 
@@ -38,8 +43,6 @@ pub enum FanoutError {
     Connect(#[from] ConnectError),
     #[error("cannot subscribe ({open} of {wanted} subscribers were): {source}")]
     Subscribe { open: usize, wanted: usize, source: io::Error },
-    #[error("io_uring fails: {0}")]
-    Ring(io::Error),
 }
 
 /// What was found, as its JSON document has it.
@@ -69,22 +72,54 @@ pub struct FanoutReport {
     pub failure: Option<String>,
 }
 
-/// All that a run changes.
-struct Fanout<'a> {
+/// What all threads see.
+struct Common<'a> {
     arguments: &'a PubsubArguments,
+    channels: &'a [Channel],
+    interrupt: &'a Interrupt,
+    /// Messages carry its time, from whichever thread.
+    clock: Instant,
+    /// Threads that may still publish.
+    publishing: AtomicUsize,
+    /// Deliveries that follow from what was published, and those that came, as far as threads have told.
+    expected: AtomicU64,
+    delivered: AtomicU64,
+    failed: AtomicBool,
+}
+
+/// Connections of one thread.
+struct Share {
+    index: usize,
+    publishers: Vec<OwnedFd>,
+    subscribers: Vec<OwnedFd>,
+    /// The number of its first subscriber among all of them.
+    first_subscriber: usize,
+    /// Threads with publishers.
+    publishing: usize,
+}
+
+/// One thread, and all that it changes.
+struct Fanout<'a> {
+    common: &'a Common<'a>,
     ring: Ring,
     /// Publishers are the first connections of the ring, subscribers those after.
     load: Load,
+    publishers: usize,
+    first_subscriber: usize,
     arrivals: Option<Arrivals>,
-    channels: Vec<Channel>,
     inboxes: Vec<Inbox>,
     next_channel: usize,
-    clock: Instant,
-    /// Deliveries that follow from what was published.
-    expected: u64,
-    delivered: u64,
     latencies: Latencies,
     strange: Option<StrangeMessage>,
+}
+
+/// What a thread brings home, or all of them.
+struct Outcome {
+    counts: Counts,
+    latencies: Latencies,
+    failure: Option<String>,
+    /// How long messages were published.
+    published_for: Duration,
 }
 
 pub fn fanout(arguments: &PubsubArguments, interrupt: &Interrupt) -> Result<FanoutReport, FanoutError> {
@@ -101,26 +136,51 @@ pub fn fanout(arguments: &PubsubArguments, interrupt: &Interrupt) -> Result<Fano
             source,
         })?;
     }
-    let links = sockets.into_iter().map(|socket| Link { socket, batch: Vec::new() }).collect();
-    let part = Part { index: 0, count: 1 };
-    let kind = if arguments.rate.is_some() { Loop::Open } else { Loop::Closed };
-    let stall_ns = arguments.reply_timeout.as_nanos() as u64;
-    let mut fanout = Fanout {
+    let cpus = Cpus::of_threads(arguments.cpus.as_ref(), publishers.max(subscribers));
+    let common = Common {
         arguments,
-        ring: Ring::new(links, TICK).map_err(FanoutError::Ring)?,
-        load: Load::new(publishers, kind, arguments.pipeline, 1, stall_ns),
-        arrivals: arguments.rate.map(|rate| Arrivals::new(rate, Spacing::Fixed, part, 1)),
-        channels,
-        inboxes: (0..subscribers).map(|_| Inbox::default()).collect(),
-        next_channel: 0,
+        channels: &channels,
+        interrupt,
         clock: Instant::now(),
-        expected: 0,
-        delivered: 0,
-        latencies: Latencies::new(),
-        strange: None,
+        publishing: AtomicUsize::new(cpus.len()),
+        expected: AtomicU64::new(0),
+        delivered: AtomicU64::new(0),
+        failed: AtomicBool::new(false),
     };
-    let (published_for, interrupted) = fanout.run(interrupt);
-    Ok(fanout.report(&access, published_for, interrupted))
+    let outcome = run_threads(&common, &cpus, sockets);
+    Ok(outcome.report(&common, &access))
+}
+
+/// Deals the connections out to threads, and adds up what these bring home.
+fn run_threads(common: &Common<'_>, cpus: &[Option<usize>], mut publishers: Vec<OwnedFd>) -> Outcome {
+    let arguments = common.arguments;
+    let mut subscribers = publishers.split_off(arguments.publishers as usize).into_iter();
+    let mut publishers = publishers.into_iter();
+    let count = cpus.len() as u64;
+    let mut first_subscriber = 0;
+    let mut all = Outcome::empty();
+    thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for (index, &cpu) in cpus.iter().enumerate() {
+            let part = |total| share(total, count, index as u64) as usize;
+            let own = Share {
+                index,
+                publishers: publishers.by_ref().take(part(arguments.publishers)).collect(),
+                subscribers: subscribers.by_ref().take(part(arguments.subscribers)).collect(),
+                first_subscriber,
+                publishing: cpus.len().min(arguments.publishers as usize),
+            };
+            first_subscriber += own.subscribers.len();
+            threads.push(scope.spawn(move || {
+                stay_on(cpu);
+                Fanout::run_all(common, own)
+            }));
+        }
+        for thread in threads {
+            all.add(thread.join().expect("a thread returns its failures"));
+        }
+    });
+    all
 }
 
 /// Subscribes and waits for the confirmation, so that no message is published before.
@@ -141,25 +201,64 @@ fn subscribe(socket: &OwnedFd, channel: &Channel) -> io::Result<()> {
     bound_waits(socket, None)
 }
 
-impl Fanout<'_> {
-    /// Gives how long messages were published, and whether that was interrupted.
-    fn run(&mut self, interrupt: &Interrupt) -> (Duration, bool) {
-        while self.goes_on() && self.clock.elapsed() < self.arguments.seconds && !interrupt.is_set() {
+impl<'a> Fanout<'a> {
+    /// Publishes and takes in until the time is over and all has arrived, or any thread fails.
+    fn run_all(common: &'a Common<'a>, own: Share) -> Outcome {
+        let Share { index, publishers, subscribers, first_subscriber, publishing } = own;
+        let (arguments, publisher_count) = (common.arguments, publishers.len());
+        let inboxes = subscribers.iter().map(|_| Inbox::default()).collect();
+        let sockets = publishers.into_iter().chain(subscribers);
+        let links = sockets.map(|socket| Link { socket, batch: Vec::new() }).collect();
+        let ring = match Ring::new(links, TICK) {
+            Ok(ring) => ring,
+            Err(error) => {
+                common.failed.store(true, Ordering::Relaxed);
+                common.publishing.fetch_sub(1, Ordering::Relaxed);
+                return Outcome { failure: Some(Failure::Ring(error).to_string()), ..Outcome::empty() };
+            }
+        };
+        let part = Part { index: index as u64, count: publishing as u64 };
+        let arrivals = |rate| Arrivals::new(rate, Spacing::Fixed, part, 1);
+        let kind = if arguments.rate.is_some() { Loop::Open } else { Loop::Closed };
+        let stall_ns = arguments.reply_timeout.as_nanos() as u64;
+        let fanout = Fanout {
+            common,
+            ring,
+            load: Load::new(publisher_count, kind, arguments.pipeline, 1, stall_ns),
+            publishers: publisher_count,
+            first_subscriber,
+            arrivals: arguments.rate.filter(|_| publisher_count > 0).map(arrivals),
+            inboxes,
+            next_channel: index % common.channels.len(),
+            latencies: Latencies::new(),
+            strange: None,
+        };
+        fanout.run()
+    }
+
+    fn run(mut self) -> Outcome {
+        let common = self.common;
+        let elapsed = || common.clock.elapsed();
+        while self.goes_on() && elapsed() < common.arguments.seconds && !common.interrupt.is_set() {
             self.publish_ready().and_then(|()| self.take_in()).unwrap_or_else(|error| self.fail(error));
         }
-        let published_for = self.clock.elapsed();
+        let published_for = elapsed();
+        common.publishing.fetch_sub(1, Ordering::Release);
         // Due but unsent messages are no longer sent, and count as unanswered.
         let now_ns = published_for.as_nanos() as u64;
-        let done = |fanout: &Fanout<'_>| fanout.delivered >= fanout.expected;
-        while self.goes_on() && !done(self) && self.clock.elapsed() < published_for + DRAIN_TIME_MAX {
+        while self.goes_on() && !common.is_delivered() && elapsed() < published_for + DRAIN_TIME_MAX {
             self.ring.wait().and_then(|()| self.take_in()).unwrap_or_else(|error| self.fail(error));
         }
         self.load.finish(self.arrivals.as_mut(), now_ns);
-        (published_for, interrupt.is_set())
+        let own_failure = self.load.failure.as_ref().map(ToString::to_string);
+        let failure = own_failure.or_else(|| self.strange.as_ref().map(ToString::to_string));
+        common.failed.fetch_or(failure.is_some(), Ordering::Relaxed);
+        Outcome { counts: self.load.counts, latencies: self.latencies, failure, published_for }
     }
 
     fn goes_on(&self) -> bool {
-        self.load.failure.is_none() && self.strange.is_none()
+        let failed = self.common.failed.load(Ordering::Relaxed);
+        !failed && self.load.failure.is_none() && self.strange.is_none()
     }
 
     fn fail(&mut self, error: io::Error) {
@@ -169,7 +268,7 @@ impl Fanout<'_> {
     /// Publishes what may or has to be, and sleeps until something happens.
     fn publish_ready(&mut self) -> io::Result<()> {
         loop {
-            let now_ns = self.clock.elapsed().as_nanos() as u64;
+            let now_ns = self.common.clock.elapsed().as_nanos() as u64;
             let (wanted, rest) = match &self.arrivals {
                 None => (u64::MAX, None),
                 Some(arrivals) => {
@@ -189,7 +288,9 @@ impl Fanout<'_> {
     }
 
     fn publish(&mut self, connection: usize, requests: u64, now_ns: u64) -> io::Result<()> {
-        let (subscribers, channels) = (self.inboxes.len(), self.channels.len());
+        let Common { arguments, channels, .. } = self.common;
+        let (subscribers, channel_count) = (arguments.subscribers as usize, channels.len());
+        let mut expected = 0;
         let batch = self.ring.batch_mut(connection);
         batch.clear();
         for _ in 0..requests {
@@ -199,25 +300,29 @@ impl Fanout<'_> {
                 None => now_ns,
             };
             let channel = self.next_channel;
-            self.next_channel = (channel + 1) % channels;
-            self.channels[channel].publish(at_ns, batch);
+            self.next_channel = (channel + 1) % channel_count;
+            channels[channel].publish(at_ns, batch);
             self.load.note_request(connection, at_ns, PUBLISH);
             // Subscribers are dealt out to the channels in turns.
-            self.expected += (subscribers / channels + usize::from(channel < subscribers % channels)) as u64;
+            let more = usize::from(channel < subscribers % channel_count);
+            expected += (subscribers / channel_count + more) as u64;
         }
+        // Told before they can arrive.
+        self.common.expected.fetch_add(expected, Ordering::Relaxed);
         self.ring.send(connection)
     }
 
     fn take_in(&mut self) -> io::Result<()> {
-        let now_ns = self.clock.elapsed().as_nanos() as u64;
-        let publishers = self.arguments.publishers as usize;
-        let Fanout { ring, load, channels, inboxes, delivered, latencies, strange, .. } = self;
-        ring.drain(|event| match event {
-            Event::Received { connection, bytes } if connection >= publishers => {
-                let subscriber = connection - publishers;
-                let channel = &channels[subscriber % channels.len()];
+        let now_ns = self.common.clock.elapsed().as_nanos() as u64;
+        let Fanout { common, ring, load, publishers, first_subscriber, inboxes, latencies, strange, .. } =
+            self;
+        let mut delivered = 0;
+        let drained = ring.drain(|event| match event {
+            Event::Received { connection, bytes } if connection >= *publishers => {
+                let subscriber = connection - *publishers;
+                let channel = &common.channels[(*first_subscriber + subscriber) % common.channels.len()];
                 let outcome = inboxes[subscriber].receive(bytes, channel, |sent_ns| {
-                    *delivered += 1;
+                    delivered += 1;
                     latencies.record(now_ns.saturating_sub(sent_ns), 1);
                 });
                 if let Err(error) = outcome {
@@ -225,36 +330,60 @@ impl Fanout<'_> {
                 }
             }
             event => load.on_event(event, now_ns),
-        })
+        });
+        common.delivered.fetch_add(delivered, Ordering::Relaxed);
+        drained
+    }
+}
+
+impl Common<'_> {
+    /// Whether all has arrived that was, or will be, published.
+    fn is_delivered(&self) -> bool {
+        let is_over = self.publishing.load(Ordering::Acquire) == 0;
+        is_over && self.delivered.load(Ordering::Relaxed) >= self.expected.load(Ordering::Relaxed)
+    }
+}
+
+impl Outcome {
+    fn empty() -> Outcome {
+        Outcome {
+            counts: Counts::new(1),
+            latencies: Latencies::new(),
+            failure: None,
+            published_for: Duration::ZERO,
+        }
     }
 
-    fn report(self, access: &Access, published_for: Duration, interrupted: bool) -> FanoutReport {
-        let seconds = published_for.as_secs_f64();
-        let counts = &self.load.counts;
-        let failure = self
-            .load
-            .failure
-            .as_ref()
-            .map(ToString::to_string)
-            .or_else(|| self.strange.as_ref().map(ToString::to_string));
+    fn add(&mut self, other: Outcome) {
+        self.counts.add(other.counts);
+        self.latencies.add(&other.latencies);
+        self.failure = self.failure.take().or(other.failure);
+        self.published_for = self.published_for.max(other.published_for);
+    }
+
+    fn report(self, common: &Common<'_>, access: &Access) -> FanoutReport {
+        let Outcome { counts, latencies, failure, published_for } = self;
+        let (arguments, seconds) = (common.arguments, published_for.as_secs_f64());
+        let [expected, delivered] =
+            [&common.expected, &common.delivered].map(|count| count.load(Ordering::Relaxed));
         FanoutReport {
             target: access.target.to_string(),
-            publishers: self.arguments.publishers,
-            subscribers: self.arguments.subscribers,
-            channels: self.arguments.channels,
-            message_bytes: self.arguments.message_size,
-            rate: self.arguments.rate,
+            publishers: arguments.publishers,
+            subscribers: arguments.subscribers,
+            channels: arguments.channels,
+            message_bytes: arguments.message_size,
+            rate: arguments.rate,
             seconds,
             published: counts.requests,
             published_per_second: counts.requests as f64 / seconds,
-            delivered: self.delivered,
-            delivered_per_second: self.delivered as f64 / seconds,
-            missing: self.expected.saturating_sub(self.delivered),
+            delivered,
+            delivered_per_second: delivered as f64 / seconds,
+            missing: expected.saturating_sub(delivered),
             errors: counts.errors,
             error_examples: counts.error_examples.clone(),
-            latency_us: self.latencies.summary(),
+            latency_us: latencies.summary(),
             publish_latency_us: counts.latencies().summary(),
-            ended: match (&failure, interrupted) {
+            ended: match (&failure, common.interrupt.is_set()) {
                 (Some(_), _) => Ended::Failed,
                 (None, true) => Ended::Interrupted,
                 (None, false) => Ended::Completed,

@@ -9,7 +9,14 @@ use support::{Answer, Results, program, serve, texts};
 fn every_message_reaches_every_subscriber_of_its_channel() {
     let redis = Redis::start(&[]);
     let port = redis.port.to_string();
-    for more in [&["--resp", "2"][..], &["--resp", "3", "--pipeline", "4"], &["--rate", "500"]] {
+    for more in [
+        &["--resp", "2"][..],
+        &["--resp", "3", "--pipeline", "4"],
+        &["--rate", "500"],
+        // More threads than publishers; the last have subscribers only.
+        &["--cpus", "0,0,0,0", "--pipeline", "4"],
+        &["--cpus", "0,0,0", "--rate", "500"],
+    ] {
         let results = Results::new();
         let load = ["pubsub", "--port", &port, "--publishers", "2", "--subscribers", "7", "--channels", "3"];
         let rest = ["--seconds", "0.5", "--json", &results.path()];
