@@ -40,6 +40,8 @@ use expiry::DueKeys;
 use table::segment::Spot;
 use table::{prefetch, prefetch_entry_lines};
 
+use crate::types::decimal::exact_integer;
+
 pub use cause::{Cause, Event, EventClass};
 pub use changes::{Changes, Listening, Note};
 pub use copied::Copied;
@@ -50,7 +52,7 @@ pub use moves::MovedSlot;
 pub use place::{Look, Place};
 pub use recency::Recency;
 pub use scan::{cursor_slot, slot_cursor};
-pub use value::{Encoding, Kind, LARGE_BYTES_MIN, Value, ValueRef, exact_integer};
+pub use value::{Encoding, Kind, LARGE_BYTES_MIN, Value, ValueRef};
 
 /// How many slots the keys are spread over.
 pub const SLOT_COUNT: usize = 16_384;

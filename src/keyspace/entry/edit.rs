@@ -11,7 +11,8 @@ use bytes::{Bytes, BytesMut};
 
 use crate::keyspace::entry::slab::{Slabs, block_bytes};
 use crate::keyspace::entry::{Draft, Entry, Form, HEADER_BYTES, Payload, RAW_BIT, VALUE_SHIFT};
-use crate::keyspace::value::{LARGE_BYTES_MIN, ValueRef, with_decimal};
+use crate::keyspace::value::{LARGE_BYTES_MIN, ValueRef};
+use crate::types::decimal::with_decimal;
 
 /// The part of a growing buffer that is reserved beyond what is needed. The count of memory leaves it out.
 const HEADROOM: usize = 4;
