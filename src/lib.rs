@@ -12,7 +12,7 @@
 //!    commands   rows and handlers          cluster  slot of a key, owner of a slot
 //!        |
 //!    keyspace   table, entries, expiry     protocol  requests and replies
-//!        |
+//!        |                                 codec     values as bytes: snapshots, DUMP
 //!      types    values as plain data and algorithms
 //!        |
 //!       sys     ring, queues, sockets, memory, SIMD      config  the table of flags
@@ -22,6 +22,7 @@
 
 pub mod bridge;
 pub mod cluster;
+pub mod codec;
 pub mod commands;
 pub mod config;
 pub mod control_plane;
