@@ -1,6 +1,9 @@
-//! Values as bytes: one encoding for snapshots and for DUMP. No keys of a table, no commands, no files.
+//! Values as bytes: the records of a log, snapshots, and what DUMP gives. No keys of a table, no commands, no files.
 
 pub mod crc64;
 pub mod dump;
+pub mod effect;
 pub mod lzf;
 pub mod rdb;
+pub mod record;
+pub mod varint;
