@@ -5,6 +5,7 @@
 mod requests;
 
 use basalt::cluster::{SlotMap, slot_of};
+use basalt::codec::rdb::Compression;
 use basalt::commands::call::{DebugAccess, Process};
 use basalt::commands::{Turn, resolve};
 use basalt::keyspace::{Hasher, Keyspace, Recency};
@@ -31,6 +32,7 @@ fn turn() -> Turn {
         databases: 16,
         password: None,
         string_bytes_max: 512 << 20,
+        compression: Compression::On,
         process: Process { started_at_us: 0, shards: 1, debug_access: DebugAccess::Nobody },
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cluster::{SlotMap, slot_of};
+use crate::codec::rdb::Compression;
 use crate::commands::caller::Caller;
 use crate::commands::dataset::Population;
 use crate::keyspace::{EntryRef, Key, Keyspace, Look, Place};
@@ -20,6 +21,8 @@ pub struct Turn {
     pub databases: u8,
     /// The longest string that a command may make.
     pub string_bytes_max: u64,
+    /// Of long strings, by DUMP.
+    pub compression: Compression,
     /// Of the default user; `None` lets everybody in.
     pub password: Option<Secret>,
     pub process: Process,

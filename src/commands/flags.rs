@@ -18,6 +18,7 @@ impl Flags {
         (Flags::STALE, "stale"),
         (Flags::SKIP_MONITOR, "skip_monitor"),
         (Flags::SKIP_SLOWLOG, "skip_slowlog"),
+        (Flags::ASKING, "asking"),
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
         (Flags::NO_ASYNC_LOADING, "no_async_loading"),
@@ -44,6 +45,7 @@ impl Flags {
     pub const NO_MULTI: Flags = Flags(1 << 14);
     pub const MOVABLE_KEYS: Flags = Flags(1 << 15);
     pub const ALLOW_BUSY: Flags = Flags(1 << 16);
+    pub const ASKING: Flags = Flags(1 << 17);
 
     pub const fn and(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)

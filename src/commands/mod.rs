@@ -40,6 +40,7 @@ mod login;
 mod lolwut;
 mod numbers;
 mod object;
+mod payload;
 mod rename;
 mod replication;
 mod server;

@@ -3,7 +3,7 @@
 use crate::commands::row::{Command, SUBCOMMAND};
 use crate::commands::{
     acl, bitfield, bitmap, connection, counter, debug, expire, generic, introspection, latency, lcs, memory,
-    object, rename, replication, server, slow_log, string, string_part, transaction, walk,
+    object, payload, rename, replication, server, slow_log, string, string_part, transaction, walk,
 };
 
 const FAMILIES: &[&[Command]] = &[
@@ -18,6 +18,7 @@ const FAMILIES: &[&[Command]] = &[
     object::COMMANDS,
     transaction::COMMANDS,
     rename::COMMANDS,
+    payload::COMMANDS,
     walk::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,

@@ -8,6 +8,7 @@ mod grammar;
 mod introspection;
 mod keys;
 mod page;
+mod payloads;
 mod string_parts;
 mod strings;
 

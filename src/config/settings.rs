@@ -55,6 +55,8 @@ pub struct Settings {
     pub hz: u32,
     /// From 0 to 100.
     pub latency_percentiles: Vec<f64>,
+    /// Whether snapshots and DUMP compress long strings.
+    pub compresses_strings: bool,
     /// Whether a fault is reported to the log.
     pub crash_log: bool,
 }
@@ -144,6 +146,7 @@ impl Config {
             tracks_latency: *self.value("latency-tracking") == Value::Bool(true),
             hz: self.integer("hz"),
             latency_percentiles: self.fractions("latency-tracking-info-percentiles"),
+            compresses_strings: *self.value("rdbcompression") == Value::Bool(true),
             crash_log: *self.value("crash-log-enabled") == Value::Bool(true),
         }
     }

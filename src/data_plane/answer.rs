@@ -11,7 +11,7 @@ use crate::commands::{Ask, info};
 use crate::data_plane::connection::{Closing, Connection, Stall};
 use crate::data_plane::core::Core;
 use crate::data_plane::facts::{info_facts, memory_figures};
-use crate::data_plane::launch::recency;
+use crate::data_plane::launch::{compression, recency};
 use crate::data_plane::mesh::{Question, Subject};
 use crate::data_plane::timing::Timing;
 use crate::protocol::Reply;
@@ -201,6 +201,7 @@ impl Core {
                 self.settings = settings.clone();
                 self.timing = Timing::new(settings);
                 self.turn.string_bytes_max = settings.bulk_bytes_max;
+                self.turn.compression = compression(settings);
                 self.follow_password(settings.password);
                 crash::set_enabled(settings.crash_log);
                 self.shard.keyspace.set_recency(recency(settings));

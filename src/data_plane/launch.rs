@@ -10,6 +10,7 @@ use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 
 use crate::bridge::Bridge;
 use crate::cluster::SlotMap;
+use crate::codec::rdb::Compression;
 use crate::commands::Turn;
 use crate::commands::call::{DebugAccess, Process};
 use crate::config::{Access, Lfu, Settings};
@@ -79,6 +80,14 @@ pub fn placement(settings: &Settings) -> Result<Vec<usize>, LaunchError> {
     Ok((0..shards).map(|shard| chosen[shard % chosen.len()]).collect())
 }
 
+/// Whether long strings are compressed where they leave as bytes.
+pub fn compression(settings: &Settings) -> Compression {
+    match settings.compresses_strings {
+        true => Compression::On,
+        false => Compression::Off,
+    }
+}
+
 /// What is remembered of the use of keys.
 pub fn recency(settings: &Settings) -> Recency {
     match settings.lfu {
@@ -115,6 +124,7 @@ pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Resu
                 now_us: now_us(),
                 databases: databases as u8,
                 string_bytes_max: settings.bulk_bytes_max,
+                compression: compression(settings),
                 password: settings.password,
                 process: Process {
                     started_at_us: bridge.started_at_us,

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use crate::bridge::{Bridge, Identity};
 use crate::cluster::SlotMap;
+use crate::codec::rdb::Compression;
 use crate::commands::call::{DebugAccess, Process};
 use crate::commands::caller::Address;
 use crate::commands::table::row_count;
@@ -39,6 +40,7 @@ fn two_cores() -> (Arc<Bridge>, Vec<Core>) {
                 now_us: 0,
                 databases: 1,
                 string_bytes_max: 512 << 20,
+                compression: Compression::On,
                 password: None,
                 process: Process { started_at_us: 0, shards: 2, debug_access: DebugAccess::Nobody },
             },

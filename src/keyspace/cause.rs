@@ -24,6 +24,8 @@ pub enum Cause {
     RenameFrom,
     RenameTo,
     CopyTo,
+    /// What DUMP gave is stored.
+    Restore,
     /// The key left for another database.
     MoveFrom,
     MoveTo,
@@ -73,6 +75,7 @@ impl Cause {
             Cause::RenameFrom => const { &[event(Generic, "rename_from")] },
             Cause::RenameTo => const { &[event(Generic, "rename_to")] },
             Cause::CopyTo => const { &[event(Generic, "copy_to")] },
+            Cause::Restore => const { &[event(Generic, "restore")] },
             Cause::MoveFrom => const { &[event(Generic, "move_from")] },
             Cause::MoveTo => const { &[event(Generic, "move_to")] },
             Cause::Expired => const { &[event(Expired, "expired")] },
@@ -107,6 +110,7 @@ mod tests {
             (Cause::RenameFrom, "grename_from"),
             (Cause::RenameTo, "grename_to"),
             (Cause::CopyTo, "gcopy_to"),
+            (Cause::Restore, "grestore"),
             (Cause::MoveFrom, "gmove_from"),
             (Cause::MoveTo, "gmove_to"),
             (Cause::Expired, "xexpired"),

@@ -24,6 +24,7 @@ mod memory;
 mod moves;
 mod place;
 mod recency;
+mod restore;
 mod scan;
 mod schedule;
 mod table;
@@ -50,7 +51,8 @@ pub use entry::{DEADLINE_MS_MAX, EntryRef};
 pub use key::{Hasher, Key};
 pub use moves::MovedSlot;
 pub use place::{Look, Place};
-pub use recency::Recency;
+pub use recency::{Recency, Use};
+pub use restore::Restored;
 pub use scan::{cursor_slot, slot_cursor};
 pub use value::{Encoding, Kind, LARGE_BYTES_MIN, Value, ValueRef};
 

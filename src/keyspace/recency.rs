@@ -11,6 +11,16 @@ const RECENCY_MASK: u32 = (1 << RECENCY_BITS) - 1;
 /// New keys start here, so that they are not evicted before they had a chance to be used.
 const FREQUENCY_START: u32 = 5;
 
+/// How a key that is stored with its history was used before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    Now,
+    /// Not for so many seconds.
+    Idle(u64),
+    /// So often, by the logarithmic counter.
+    Frequency(u8),
+}
+
 /// What the 24 bits mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recency {
@@ -27,6 +37,15 @@ impl Recency {
         match self {
             Recency::Lru => seconds(now_ms),
             Recency::Lfu { .. } => minutes(now_ms) << 8 | FREQUENCY_START,
+        }
+    }
+
+    /// The bits of a key that is stored with its history, as far as that says what the bits mean.
+    pub fn remembered(self, before: Use, now_ms: u64) -> u32 {
+        match (self, before) {
+            (Recency::Lru, Use::Idle(idle_s)) => seconds(now_ms).wrapping_sub(idle_s as u32) & RECENCY_MASK,
+            (Recency::Lfu { .. }, Use::Frequency(counter)) => minutes(now_ms) << 8 | u32::from(counter),
+            _ => self.fresh(now_ms),
         }
     }
 
@@ -76,7 +95,7 @@ fn minutes(now_ms: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::Recency;
+    use super::{Recency, Use};
 
     #[test]
     fn idle_time_counts_whole_seconds() {
@@ -84,6 +103,21 @@ mod tests {
         assert_eq!(Recency::Lru.idle_ms(bits, 10_900), 0);
         assert_eq!(Recency::Lru.idle_ms(bits, 75_000), 65_000);
         assert_eq!(Recency::Lru.touched(bits, 75_000, || 0), 75);
+    }
+
+    #[test]
+    fn a_history_is_remembered_if_the_policy_knows_it() {
+        let lfu = Recency::Lfu { log_factor: 10, decay_minutes: 1 };
+        let now_ms = 90_000_000;
+        for (before, idle_ms, frequency) in [
+            (Use::Now, 0, 5),
+            (Use::Idle(1000), 1_000_000, 5),
+            (Use::Idle((1 << 24) + 7), 7_000, 5),
+            (Use::Frequency(200), 0, 200),
+        ] {
+            assert_eq!(Recency::Lru.idle_ms(Recency::Lru.remembered(before, now_ms), now_ms), idle_ms);
+            assert_eq!(lfu.frequency(lfu.remembered(before, now_ms), now_ms), frequency);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use crate::cluster::{SlotMap, slot_of};
+use crate::codec::rdb::Compression;
 use crate::commands::call::{DebugAccess, Process};
 use crate::commands::{Turn, resolve};
 use crate::keyspace::{Hasher, Keyspace, Recency};
@@ -37,6 +38,7 @@ fn turn() -> Turn {
         now_us: 1_700_000_000_000_000,
         databases: 16,
         string_bytes_max: 512 << 20,
+        compression: Compression::On,
         password: None,
         process: Process { started_at_us: 0, shards: 1, debug_access: DebugAccess::Nobody },
     }

@@ -1,5 +1,7 @@
 //! The comparers at work: replies are reduced to what must agree, then compared.
 
+use basalt::codec::dump;
+use basalt::codec::rdb::Compression;
 use basalt::keyspace::DEADLINE_MS_MAX;
 
 use super::common::Value;
@@ -30,11 +32,23 @@ pub fn compare(comparer: Comparer, ours: &Value, theirs: &Value) -> Result<(), S
         Comparer::CommandDocs => introspection::compare_docs(ours, theirs),
         Comparer::CommandNames => introspection::compare_names(ours, theirs),
         Comparer::Help => help(ours, theirs),
+        Comparer::Payload => equal(&unpacked(ours), &unpacked(theirs)),
     }
 }
 
 pub fn equal(ours: &Value, theirs: &Value) -> Result<(), String> {
     if ours == theirs { Ok(()) } else { Err(format!("{ours:?} is not {theirs:?}")) }
+}
+
+/// A payload as it would be without compression; anything else as it is.
+fn unpacked(reply: &Value) -> Value {
+    let Value::Bulk(payload) = reply else {
+        return reply.clone();
+    };
+    let (mut scratch, mut plain) = (Vec::new(), Vec::new());
+    let value = dump::read(payload, STRING_BYTES_MAX, &mut scratch).expect("what DUMP gives can be restored");
+    dump::write(value, Compression::Off, &mut plain);
+    Value::Bulk(plain)
 }
 
 /// The pairs of a map, which RESP2 sends as an array.
@@ -79,6 +93,9 @@ fn figures(value: &Value) -> Value {
 fn number_forgotten(value: &Value) -> Value {
     if let Value::Integer(_) = value { Value::Integer(0) } else { value.clone() }
 }
+
+/// As `proto-max-bulk-len` has it.
+const STRING_BYTES_MAX: u64 = 512 << 20;
 
 /// How much later the second of two servers may be told something.
 const TOLERANCE_MS: u64 = 5000;

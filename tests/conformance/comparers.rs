@@ -33,6 +33,8 @@ pub enum Comparer {
     CommandNames,
     /// Which subcommands there are, and the wording of what they do.
     Help,
+    /// How the value of a payload of DUMP is compressed.
+    Payload,
     /// Not sent at all.
     Skip(&'static str),
 }
@@ -78,6 +80,9 @@ pub const COMPARERS: &[(&str, Comparer)] = &[
     ("RENAMENX", Exact),
     ("COPY", Exact),
     ("MOVE", Exact),
+    ("DUMP", Payload),
+    ("RESTORE", Exact),
+    ("RESTORE-ASKING", Exact),
     ("TYPE", Exact),
     ("EXPIRE", Exact),
     ("PEXPIRE", Exact),

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use basalt::codec::crc64::crc64;
+use basalt::codec::dump;
+use basalt::codec::rdb::{Compression, StringValue};
 use basalt::commands::row::{Argument, ArgumentKind};
 
 use super::common::random::Random;
@@ -169,6 +172,7 @@ const BY_NAME: &[(&str, &[&[u8]])] = &[
     ("index", &[b"0", b"0", b"0", b"1", b"2", b"15", b"16", b"-1", b"x", b"4294967296"]),
     ("seconds", TTLS),
     ("milliseconds", TTLS),
+    ("frequency", &[b"0", b"1", b"200", b"255", b"256", b"-1", b"x"]),
     ("section", &[b"server", b"clients", b"memory", b"stats", b"keyspace", b"CPU", b"nosuch", b"default"]),
     ("protover", &[b"2", b"3", b"2", b"3", b"1", b"4", b"x", b"-3"]),
     ("username", &[b"default", b"nosuch", b""]),
@@ -269,6 +273,8 @@ pub fn value(path: &str, argument: &Argument, random: &mut Random) -> Vec<u8> {
         ("SETBIT", "value") | ("BITPOS", "bit") => return random.pick(BITS).to_vec(),
         ("BITOP", "operation") => return random.pick(COMBINATIONS).to_vec(),
         ("INCRBYFLOAT", "increment") => return random.pick(FLOATS).to_vec(),
+        ("RESTORE" | "RESTORE-ASKING", "ttl") => return random.pick(LIFETIMES).to_vec(),
+        ("RESTORE" | "RESTORE-ASKING", "serialized-value") => return payload(random),
         ("KEYS" | "SCAN", "pattern") => return random.pick(KEY_GLOBS).to_vec(),
         _ => {}
     }
@@ -282,6 +288,58 @@ pub fn value(path: &str, argument: &Argument, random: &mut Random) -> Vec<u8> {
         ArgumentKind::UnixTime => random.pick(TIMES).to_vec(),
         _ => string(random),
     }
+}
+
+/// Times of RESTORE: as far away from now on as since 1970, or over if they are since 1970.
+const LIFETIMES: &[&[u8]] = &[
+    b"0",
+    b"0",
+    b"4102444800000",
+    b"4102444800001",
+    b"1000000000",
+    b"9223372036854775807",
+    b"-1",
+    b"x",
+    b"",
+    b"9223372036854775808",
+];
+
+/// Encoded values, without version and checksum: the last ones make no sense.
+const BODIES: &[&[u8]] = &[
+    b"\x00\x05hello",
+    b"\x00\xc0\x05",
+    b"\x00\xc2\x00\x80\x00\x00",
+    b"\x00\x03007",
+    b"\x00\x0a2147483648",
+    b"\x00\x80\x00\x00\x00\x01a",
+    b"\x00\xc3\x06\x15\x01aa\xe0\x0a\x00",
+    b"\x00\x01abehind",
+    b"\x00\xc3\x06\x16\x01aa\xe0\x0a\x00",
+    b"\x00\xc4",
+    b"\x08\x01a",
+    b"\xff",
+    b"",
+];
+
+/// What DUMP could have given, and now and then what it could not.
+fn payload(random: &mut Random) -> Vec<u8> {
+    let mut payload = Vec::new();
+    match random.below(3) {
+        0 => {
+            let value = string(random);
+            let compression = *random.pick(&[Compression::Off, Compression::On]);
+            dump::write(StringValue::Bytes(&value), compression, &mut payload);
+        }
+        _ => {
+            payload.extend_from_slice(random.pick::<&[u8]>(BODIES));
+            payload.extend_from_slice(random.pick(&[10u16, 10, 10, 6, 11]).to_le_bytes().as_slice());
+            payload.extend_from_slice(&crc64(&payload).to_le_bytes());
+        }
+    }
+    if random.once_in(10) {
+        payload.pop();
+    }
+    payload
 }
 
 /// From here on, values are blocks of their own (16 KiB).
@@ -367,7 +425,7 @@ pub fn expires_soon(arguments: &[Vec<u8>]) -> bool {
         text.and_then(|text| text.parse().ok()).is_some_and(|time: i64| (1..100_000).contains(&time))
     };
     let has_short = (2..arguments.len()).any(|index| is(index, &["EX", "PX"]) && is_short(index + 1));
-    has_short || is(0, &["EXPIRE", "PEXPIRE", "SETEX", "PSETEX"]) && is_short(2)
+    has_short || is(0, &["EXPIRE", "PEXPIRE", "SETEX", "PSETEX", "RESTORE", "RESTORE-ASKING"]) && is_short(2)
 }
 
 /// Requests that would close the tests' other connections at a moment that cannot be foreseen.

@@ -1,9 +1,12 @@
-//! Snapshots and DUMP's payloads: round and back, broken, of old versions.
+//! Snapshots and DUMP's payloads: round and back, broken, of old versions, and to and from redis-server.
 
 #[path = "../../fuzz/check_rdb.rs"]
 mod check;
+#[path = "../common/mod.rs"]
+mod common;
 
 mod broken;
+mod files;
 mod old;
 mod payloads;
 mod round;

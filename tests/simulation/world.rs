@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use basalt::cluster::{SlotMap, slot_of};
+use basalt::codec::rdb::Compression;
 use basalt::commands::call::{DebugAccess, Process};
 use basalt::commands::caller::Address;
 use basalt::commands::{Caller, Turn, resolve};
@@ -84,6 +85,7 @@ impl World {
             now_us: START_US,
             databases: DATABASES,
             string_bytes_max: 1 << 20,
+            compression: Compression::On,
             password: None,
             process,
         };

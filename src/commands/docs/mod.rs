@@ -8,6 +8,7 @@ pub mod diagnosis;
 pub mod expire;
 pub mod generic;
 pub mod introspection;
+pub mod payload;
 pub mod replication;
 pub mod server;
 pub mod string;

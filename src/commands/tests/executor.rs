@@ -1,6 +1,7 @@
 //! One client and one shard: what the session and the shard do with a request, in a few lines.
 
 use crate::cluster::{SlotMap, slot_of};
+use crate::codec::rdb::Compression;
 use crate::commands::call::{DebugAccess, Lookups, Process};
 use crate::commands::caller::Address;
 use crate::commands::{Call, Caller, Next, Run, SessionCall, Turn, resolve};
@@ -29,6 +30,7 @@ impl Executor {
                 now_us: 1_700_000_000_000_000,
                 databases: 16,
                 string_bytes_max: 512 << 20,
+                compression: Compression::On,
                 password: None,
                 process,
             },

@@ -10,7 +10,7 @@ const NO_LOG: &str = "the append-only log is not built yet, so writes would not 
 pub static FLAGS: &[Flag] = &[
     row("save", SavePoints, "", Live, LaterOnly(&[""], NO_SNAPSHOTS), "When to save a snapshot: after so many seconds if there were so many changes."),
     row("dbfilename", FileName(Emptiness::Allowed), "dump.rdb", Protected, Later, "File name of the snapshot."),
-    row("rdbcompression", Bool, "yes", Live, Later, "Compress long strings in snapshots."),
+    row("rdbcompression", Bool, "yes", Live, Built, "Compress long strings in snapshots and payloads of DUMP."),
     row("rdbchecksum", Bool, "yes", Immutable, Later, "End snapshots with a checksum."),
     row("rdb-del-sync-files", Bool, "no", Live, Later, "Delete snapshots made for replication once they are used."),
     row("rdb-save-incremental-fsync", Bool, "yes", Live, Later, "Sync a snapshot to disk bit by bit while it is written."),
