@@ -2,27 +2,40 @@
 
 #[path = "../fuzz/check.rs"]
 mod check;
+#[path = "../fuzz/check_rdb.rs"]
+mod check_rdb;
 
 use std::fs;
 use std::path::Path;
 
 use check::requests_are_the_same_in_pieces;
+use check_rdb::{payloads_are_read_as_they_are_written, snapshots_are_the_same_in_pieces};
 use proptest::prelude::*;
 
-fn corpus() -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/request");
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let entries = fs::read_dir(&folder).expect("the corpus is part of the project");
     let mut inputs: Vec<_> =
         entries.map(|entry| fs::read(entry.expect("readable").path()).expect("readable")).collect();
     inputs.sort();
-    assert!(inputs.len() >= 20, "the corpus is there");
+    assert!(inputs.len() >= 10, "the corpus is there");
     inputs
 }
 
 #[test]
 fn the_corpus_is_parsed_the_same_in_pieces() {
-    for input in corpus() {
+    for input in corpus("request") {
         requests_are_the_same_in_pieces(&input);
+    }
+}
+
+#[test]
+fn the_corpora_of_snapshots_and_payloads_are_read() {
+    for input in corpus("rdb") {
+        snapshots_are_the_same_in_pieces(&input);
+    }
+    for input in corpus("restore") {
+        payloads_are_read_as_they_are_written(&input);
     }
 }
 
@@ -65,6 +78,23 @@ const PIECES: &[&[u8]] = &[
     b"a",
 ];
 
+/// An input with some bytes changed, inserted or removed.
+fn broken(input: &[u8], changes: &[(prop::sample::Index, u8)]) -> Vec<u8> {
+    let mut bytes = input.to_vec();
+    for (place, byte) in changes {
+        if !bytes.is_empty() {
+            let place = place.index(bytes.len());
+            // Which of the three, the byte says.
+            match byte % 3 {
+                0 => bytes[place] = *byte,
+                1 => bytes.insert(place, *byte),
+                _ => drop(bytes.remove(place)),
+            }
+        }
+    }
+    bytes
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
@@ -79,19 +109,22 @@ proptest! {
         which in any::<prop::sample::Index>(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
-        let corpus = corpus();
-        let mut bytes = which.get(&corpus).clone();
-        for (place, byte) in changes {
-            if !bytes.is_empty() {
-                let place = place.index(bytes.len());
-                // A change, an insertion or a removal, as the byte has it.
-                match byte % 3 {
-                    0 => bytes[place] = byte,
-                    1 => bytes.insert(place, byte),
-                    _ => drop(bytes.remove(place)),
-                }
-            }
-        }
-        requests_are_the_same_in_pieces(&bytes);
+        requests_are_the_same_in_pieces(&broken(&which.get(&corpus("request"))[..], &changes));
+    }
+
+    #[test]
+    fn broken_snapshots_are_read_the_same(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+    ) {
+        snapshots_are_the_same_in_pieces(&broken(&which.get(&corpus("rdb"))[..], &changes));
+    }
+
+    #[test]
+    fn broken_payloads_are_read_or_refused(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+    ) {
+        payloads_are_read_as_they_are_written(&broken(&which.get(&corpus("restore"))[..], &changes));
     }
 }
