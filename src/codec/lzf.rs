@@ -69,8 +69,10 @@ impl Compressor {
             at += length;
             kept = at;
             // The end of a repetition often begins another.
-            if let Some(&end) = bytes[at - 2..].first_chunk() {
-                self.places[hash(end, shift)] = at as u32 - 1;
+            for end in [at - 2, at - 1] {
+                if let Some(&three) = bytes[end..].first_chunk() {
+                    self.places[hash(three, shift)] = end as u32 + 1;
+                }
             }
         }
         packed.plain(&bytes[kept..])
