@@ -3,7 +3,7 @@
 # What it finds interesting goes to target/fuzz; copy what is worth keeping into fuzz/corpus.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-target=${1:?which target: request, rdb or restore}
+target=${1:?which target: request, record, rdb or restore}
 seconds=${2:-60}
 
 # The stable compiler has sanitizers and coverage, but only admits to it under this name.

@@ -4,12 +4,15 @@
 mod check;
 #[path = "../fuzz/check_rdb.rs"]
 mod check_rdb;
+#[path = "../fuzz/check_record.rs"]
+mod check_record;
 
 use std::fs;
 use std::path::Path;
 
 use check::requests_are_the_same_in_pieces;
 use check_rdb::{payloads_are_read_as_they_are_written, snapshots_are_the_same_in_pieces};
+use check_record::records_are_read_without_harm;
 use proptest::prelude::*;
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
@@ -36,6 +39,15 @@ fn the_corpora_of_snapshots_and_payloads_are_read() {
     }
     for input in corpus("restore") {
         payloads_are_read_as_they_are_written(&input);
+    }
+}
+
+#[test]
+fn the_corpus_of_records_is_read_without_harm() {
+    for input in corpus("record") {
+        records_are_read_without_harm(&input);
+        // Each beginning of it as well.
+        (0..input.len().min(256)).for_each(|length| records_are_read_without_harm(&input[..length]));
     }
 }
 
