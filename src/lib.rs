@@ -29,6 +29,7 @@ pub mod control_plane;
 pub mod data_plane;
 pub mod doctor;
 pub mod keyspace;
+pub mod persist;
 pub mod protocol;
 pub mod session;
 pub mod shard;

@@ -52,6 +52,14 @@ impl Keyspace {
 }
 
 impl Place<'_, '_> {
+    /// What is done to the key counts as a use at `now_ms`, whatever time the lookup was told.
+    #[inline]
+    pub fn used_at(self, now_ms: u64) -> Self {
+        // A key that is kept although it has expired is removed by the time that it was looked up at.
+        debug_assert!(!self.is_kept);
+        Place { now_ms, ..self }
+    }
+
     /// The entry of the key.
     #[inline]
     pub fn entry(&self) -> Option<EntryRef<'_>> {

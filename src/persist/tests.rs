@@ -1,0 +1,6 @@
+//! Persistence against a simulated disk, and its pieces against naive models.
+
+mod disk;
+mod resolution;
+mod restoring;
+mod segments;
