@@ -1,5 +1,7 @@
 //! Integers among the bits of a string: BITFIELD, BITFIELD_RO.
 
+use std::ops::Range;
+
 use crate::commands::bitmap::{OFFSET_ERROR, is_reachable};
 use crate::commands::call::{Call, Turn};
 use crate::commands::docs::bitmap as docs;
@@ -46,15 +48,15 @@ fn bitfield_access(args: &Args) -> Access {
 
 fn bitfield(call: &mut Call) -> Result<(), CommandError> {
     let plan = Plan::of(&Operations::new(&call.args, call.turn))?;
-    match plan.write_end {
-        Some(write_end) => change(call, plan.count, write_end),
+    match plan.writes {
+        Some(writes) => change(call, plan.count, writes),
         None => look(call, plan.count),
     }
 }
 
 fn bitfield_ro(call: &mut Call) -> Result<(), CommandError> {
     let plan = Plan::of(&Operations::new(&call.args, call.turn))?;
-    match plan.write_end {
+    match plan.writes {
         Some(_) => Err(CommandError::Text("ERR BITFIELD_RO only supports the GET subcommand")),
         None => look(call, plan.count),
     }
@@ -77,14 +79,14 @@ fn look(call: &mut Call, count: usize) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Runs operations of which some write, the last of them up to the bit before `write_end`.
-fn change(call: &mut Call, count: usize, write_end: u64) -> Result<(), CommandError> {
+/// Runs operations of which some write, all of them within the bytes `writes`.
+fn change(call: &mut Call, count: usize, writes: Range<usize>) -> Result<(), CommandError> {
     let operations = Operations::new(&call.args, call.turn);
     let (place, reply) = call.place();
     let former_bytes = place.entry().map_or(Ok(0), |entry| string(entry).map(ValueRef::len))?;
-    let length = former_bytes.max(write_end.div_ceil(8) as usize);
+    let length = former_bytes.max(writes.end);
     reply.array(count);
-    place.edit_bytes(length, Cause::SetBit, |bytes| {
+    place.edit_bytes(length, writes, Cause::SetBit, |bytes| {
         // A write that finds what it was to store counts if it has made the string longer.
         let (is_longer, mut differs) = (length != former_bytes, false);
         for operation in operations.clone().flatten() {
@@ -103,18 +105,20 @@ fn change(call: &mut Call, count: usize, write_end: u64) -> Result<(), CommandEr
 /// What there is to do, once all words are understood.
 struct Plan {
     count: usize,
-    /// The bit behind the last one that may be written, if any may be.
-    write_end: Option<u64>,
+    /// From the first byte that may be written to the last, if any may be.
+    writes: Option<Range<usize>>,
 }
 
 impl Plan {
     fn of(operations: &Operations) -> Result<Self, CommandError> {
-        let mut plan = Plan { count: 0, write_end: None };
+        let mut plan = Plan { count: 0, writes: None };
         for operation in operations.clone() {
             let operation = operation?;
             plan.count += 1;
             if operation.action != Action::Get {
-                plan.write_end = plan.write_end.max(Some(operation.end()));
+                let written = operation.bytes();
+                let former = plan.writes.unwrap_or(written.clone());
+                plan.writes = Some(former.start.min(written.start)..former.end.max(written.end));
             }
         }
         Ok(plan)
@@ -152,8 +156,10 @@ enum Wrote {
 }
 
 impl Operation {
-    fn end(&self) -> u64 {
-        self.offset + u64::from(self.field.width())
+    /// The bytes that the field lies in.
+    fn bytes(&self) -> Range<usize> {
+        let end = self.offset + u64::from(self.field.width());
+        (self.offset / 8) as usize..end.div_ceil(8) as usize
     }
 
     fn run(&self, bytes: &mut [u8]) -> Outcome {

@@ -55,9 +55,10 @@ fn setbit(call: &mut Call) -> Result<(), CommandError> {
     };
     let (place, reply) = call.place();
     let former_bytes = place.entry().map_or(Ok(0), |entry| string(entry).map(ValueRef::len))?;
-    let length = former_bytes.max((offset / 8) as usize + 1);
+    let index = (offset / 8) as usize;
+    let length = former_bytes.max(index + 1);
     let mut former = false;
-    place.edit_bytes(length, Cause::SetBit, |bytes| {
+    place.edit_bytes(length, index..index + 1, Cause::SetBit, |bytes| {
         former = bits::replace_bit(bytes, offset, is_set);
         former != is_set || length != former_bytes
     });

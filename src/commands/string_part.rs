@@ -81,7 +81,7 @@ fn overwrite(
         return Err(CommandError::StringTooLong);
     }
     let length = end.max(former_bytes);
-    place.edit_bytes(length, cause, |bytes| {
+    place.edit_bytes(length, offset..end, cause, |bytes| {
         bytes[offset..end].copy_from_slice(part);
         true
     });

@@ -1,5 +1,7 @@
 //! One database of one shard: a table for each slot, the memory of its entries, and what it all adds up to.
 
+use std::ops::Range;
+
 use crate::keyspace::SLOT_COUNT;
 use crate::keyspace::entry::slab::Slabs;
 use crate::keyspace::entry::{Draft, Entry, EntryRef, Payload};
@@ -79,6 +81,8 @@ pub enum Edit<'a> {
 /// A string is given a length and changed where it lies; its encoding becomes `raw`, and the deadline stays.
 pub struct BytesEdit<'a> {
     pub length: usize,
+    /// Where `change` may write, within the length.
+    pub range: Range<usize>,
     /// The bits of last use of a key that was absent.
     pub recency: u32,
     /// Tells whether it did what it should; zeroes that were added before alone are not worth telling clients of.
@@ -262,7 +266,7 @@ impl Database {
     }
 
     fn insert_bytes(&mut self, key: &Key<'_>, edit: BytesEdit<'_>) -> Applied {
-        let BytesEdit { length, recency, change } = edit;
+        let BytesEdit { length, recency, change, .. } = edit;
         let payload = Payload::Inline(&[]);
         let draft = Draft { key: key.bytes, deadline_ms: None, payload, raw: true, recency, walk: 0 };
         let mut differs = false;

@@ -8,7 +8,7 @@
 //!
 //! Plain synchronous code: time is an argument, in milliseconds since 1970, and `now_ms` 0 means that nothing expires.
 //! Every change of a key goes through `Keyspace::change`, which names database, key and cause, keeps the count of
-//! memory and reports to `Changes`.
+//! memory and reports to `Changes`. What became of keys is recorded for a log (`effects`), if somebody asked for it.
 //!
 //! A batch hides the latency of memory by asking for all its keys first: `prefetch_group` for each, then
 //! `prefetch_entry` for each, then the commands.
@@ -17,6 +17,7 @@ mod cause;
 mod changes;
 mod copied;
 mod database;
+mod effects;
 mod entry;
 mod expiry;
 mod key;
@@ -36,6 +37,7 @@ mod tests;
 use bytes::Bytes;
 
 use database::{Applied, Database, Edit, Write};
+use effects::Recording;
 use entry::Payload;
 use expiry::DueKeys;
 use table::segment::Spot;
@@ -47,6 +49,7 @@ pub use cause::{Cause, Event, EventClass};
 pub use changes::{Changes, Listening, Note};
 pub use copied::Copied;
 pub use database::{Deadline, Tally};
+pub use effects::{DatabaseEffect, Effect, Encoder};
 pub use entry::{DEADLINE_MS_MAX, EntryRef};
 pub use key::{Hasher, Key};
 pub use moves::MovedSlot;
@@ -78,6 +81,8 @@ pub struct Keyspace {
     hasher: Hasher,
     recency: Recency,
     changes: Changes,
+    /// Where effects are recorded, if they are.
+    recording: Recording,
     /// Flushed databases whose memory is still to be freed.
     graveyard: Vec<Database>,
     /// Keys that were in databases when these were emptied.
@@ -100,6 +105,7 @@ impl Keyspace {
             hasher,
             recency,
             changes: Changes::new(database_count),
+            recording: Recording::default(),
             graveyard: Vec::new(),
             flushed_count: 0,
             due_keys: DueKeys::default(),
@@ -263,6 +269,9 @@ impl Keyspace {
             return;
         };
         self.changes.report_many(database, |key| data.find(key).is_some());
+        if data.tally.key_count > 0 {
+            self.record_whole(database, DatabaseEffect::Flushed);
+        }
         self.flushed_count += data.tally.key_count as u64;
         self.graveyard.push(*data);
     }
@@ -333,11 +342,26 @@ impl Keyspace {
         cause: Cause,
         edit: Edit<'_>,
     ) -> bool {
+        if self.is_attended() {
+            return self.change_attended(database, key, spot, cause, edit).existed();
+        }
+        self.change_plainly(database, key, spot, cause, edit).existed()
+    }
+
+    #[inline]
+    fn change_plainly(
+        &mut self,
+        database: usize,
+        key: &Key<'_>,
+        spot: Option<Spot>,
+        cause: Cause,
+        edit: Edit<'_>,
+    ) -> Applied {
         let creates = matches!(edit, Edit::Write(_) | Edit::Bytes(_));
         let data = match &mut self.databases[database] {
             Some(data) => data,
             None if creates => self.databases[database].insert(Box::new(Database::new(self.hasher.clone()))),
-            None => return false,
+            None => return Applied::Nothing,
         };
         let applied = data.apply(key, spot, edit);
         match applied {
@@ -345,7 +369,7 @@ impl Keyspace {
             Applied::Lengthened => self.changes.report(database, key, Cause::Lengthen),
             Applied::Nothing | Applied::Unchanged => {}
         }
-        applied.existed()
+        applied
     }
 }
 

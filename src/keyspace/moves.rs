@@ -2,6 +2,7 @@
 
 use crate::keyspace::cause::Cause;
 use crate::keyspace::database::{Database, Edit, RUN_COUNT, RUN_SLOTS, Tally};
+use crate::keyspace::effects::DatabaseEffect;
 use crate::keyspace::entry::slab::Slabs;
 use crate::keyspace::key::Key;
 use crate::keyspace::table::SlotTable;
@@ -46,7 +47,9 @@ impl Keyspace {
         if data.table(slot).is_empty() {
             return None;
         }
-        Some(data.take_slot(slot, self.hasher.hash(b"")))
+        let moved = data.take_slot(slot, self.hasher.hash(b""));
+        self.record_whole(database, DatabaseEffect::SlotGone(slot));
+        Some(moved)
     }
 
     /// Puts the keys of a slot in that has none here.
@@ -55,7 +58,9 @@ impl Keyspace {
         let hasher = &self.hasher;
         let data = self.databases[database].get_or_insert_with(|| Box::new(Database::new(hasher.clone())));
         assert!(data.table(moved.slot).is_empty(), "a slot has one owner");
+        let slot = moved.slot;
         data.put_slot(moved);
+        self.record_slot(database, slot);
     }
 
     /// Exchanges two databases. Watched keys that are in either count as changed.
@@ -64,6 +69,7 @@ impl Keyspace {
             return;
         }
         self.databases.swap(one, other);
+        self.record_whole(one, DatabaseEffect::Swapped(other));
         let (databases, changes) = (&self.databases, &mut self.changes);
         let holds = |database: usize, key: &Key<'_>| {
             databases[database].as_ref().is_some_and(|data| data.find(key).is_some())

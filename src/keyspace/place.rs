@@ -1,5 +1,7 @@
 //! A key that was looked up to be changed: its place in the table is known, so that the change does not search again.
 
+use std::ops::Range;
+
 use crate::keyspace::cause::Cause;
 use crate::keyspace::database::{BytesEdit, Deadline, Edit};
 use crate::keyspace::entry::EntryRef;
@@ -84,12 +86,18 @@ impl Place<'_, '_> {
     }
 
     /// Gives a string `length` bytes (zeroes are added, or the end is cut) and lets `change` at them, which tells whether
-    /// anybody should hear of it. An absent key starts empty. Its encoding becomes `raw`; the deadline stays. A large
+    /// anybody should hear of it, and writes nowhere but in `range`. An absent key starts empty. Its encoding becomes `raw`; the deadline stays. A large
     /// buffer is changed in place unless somebody else still holds it.
     #[inline]
-    pub fn edit_bytes(self, length: usize, cause: Cause, mut change: impl FnMut(&mut [u8]) -> bool) {
+    pub fn edit_bytes(
+        self,
+        length: usize,
+        range: Range<usize>,
+        cause: Cause,
+        mut change: impl FnMut(&mut [u8]) -> bool,
+    ) {
         let recency = self.keyspace.recency.fresh(self.now_ms);
-        self.change(cause, Edit::Bytes(BytesEdit { length, recency, change: &mut change }));
+        self.change(cause, Edit::Bytes(BytesEdit { length, range, recency, change: &mut change }));
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! The key space against a naive model, and the claims that a model does not see.
 
 mod model;
+mod replay;
 
 use bytes::Bytes;
 
@@ -70,7 +71,7 @@ fn encodings_are_those_of_redis() {
 
 /// Writes 9 at an index of a string of 20,000 bytes.
 fn edit(keyspace: &mut Keyspace, key: &Key<'_>, index: usize) {
-    keyspace.place(0, key, Look::Use, NOW).edit_bytes(20_000, Cause::SetRange, |bytes| {
+    keyspace.place(0, key, Look::Use, NOW).edit_bytes(20_000, index..index + 1, Cause::SetRange, |bytes| {
         bytes[index] = 9;
         true
     });
@@ -336,13 +337,18 @@ fn moves_while_appending(keyspace: &mut Keyspace, first: usize, appended: usize)
     let hasher = keyspace.hasher().clone();
     let key = hasher.key(b"log", 3);
     let place = keyspace.place(0, &key, Look::Use, NOW);
-    place.edit_bytes(first, Cause::Append, |_| true);
+    place.edit_bytes(first, 0..first, Cause::Append, |_| true);
     let (mut moves, mut address) = (0, std::ptr::null());
     for length in first + 1..=first + appended {
-        keyspace.place(0, &key, Look::Use, NOW).edit_bytes(length, Cause::Append, |bytes| {
-            bytes[length - 1] = b'x';
-            true
-        });
+        keyspace.place(0, &key, Look::Use, NOW).edit_bytes(
+            length,
+            length - 1..length,
+            Cause::Append,
+            |bytes| {
+                bytes[length - 1] = b'x';
+                true
+            },
+        );
         let entry = keyspace.find(0, &key, NOW).expect("it is there");
         assert_eq!(entry.value().len(), length);
         let now_at = entry.value().with_bytes(<[u8]>::as_ptr);
@@ -375,7 +381,7 @@ fn an_edit_that_changes_nothing_is_no_change() {
     let key = hasher.key(b"key", 3);
     let before = keyspace.changes_mut().watch(0, &key);
     let mut edit = |length: usize, differs: bool| {
-        keyspace.place(0, &key, Look::Use, NOW).edit_bytes(length, Cause::SetBit, |_| differs);
+        keyspace.place(0, &key, Look::Use, NOW).edit_bytes(length, 0..length, Cause::SetBit, |_| differs);
         let causes: Vec<Cause> = keyspace.changes().notes().map(|note| note.cause).collect();
         keyspace.changes_mut().forget_notes();
         (causes, keyspace.changes().version(0, key.bytes) == Some(before))

@@ -61,9 +61,7 @@ struct Check {
 
 impl Run {
     pub fn check(self) {
-        let seed = number_of("BASALT_SEED").unwrap_or_else(|| {
-            u64::from(std::process::id()) << 32 | u64::from(self.keys as u32) ^ self.steps << 7
-        });
+        let seed = seed_of(self.keys ^ self.steps << 7);
         let run = Run { steps: number_of("BASALT_STEPS").unwrap_or(self.steps), ..self };
         println!("BASALT_SEED={seed} {run:?}");
         let hasher = Hasher::seeded(seed);
@@ -83,6 +81,11 @@ impl Run {
         }
         check.compare_all();
     }
+}
+
+/// The seed of a run: the one that was asked for, or another one each time.
+pub fn seed_of(run: u64) -> u64 {
+    number_of("BASALT_SEED").unwrap_or_else(|| u64::from(std::process::id()) << 32 ^ run)
 }
 
 fn number_of(variable: &str) -> Option<u64> {
@@ -307,7 +310,7 @@ impl Check {
         };
         let grown = stored.value.len() + more;
         let place = self.keyspace.place(database, key, Look::Use, self.now_ms);
-        place.edit_bytes(grown, Cause::Append, |bytes| {
+        place.edit_bytes(grown, grown - 1..grown, Cause::Append, |bytes| {
             bytes[grown - 1] = b'!';
             true
         });
