@@ -6,7 +6,7 @@
 use std::io;
 
 /// One folder.
-pub trait Disk {
+pub trait Disk: Sync {
     /// The names of all files.
     fn list(&self) -> io::Result<Vec<String>>;
 

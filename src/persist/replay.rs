@@ -123,6 +123,7 @@ impl<'k> Replay<'k> {
                 let offset = offset as usize;
                 place.used_at(self.used_at_ms).edit_bytes(
                     before.max(length as usize),
+                    offset..offset + bytes.len(),
                     Cause::SetRange,
                     |string| {
                         string[offset..offset + bytes.len()].copy_from_slice(bytes);
