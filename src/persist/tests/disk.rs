@@ -1,6 +1,6 @@
 //! A disk that loses what was not synced, tears it, fails and fills up, all from one seed.
 
-use std::cell::RefCell;
+use std::sync::Mutex;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 
@@ -66,7 +66,7 @@ struct State {
     capacity_bytes: usize,
 }
 
-pub struct SimulatedDisk(RefCell<State>);
+pub struct SimulatedDisk(Mutex<State>);
 
 fn apply(names: &mut BTreeMap<String, usize>, change: &FolderChange) {
     match change {
@@ -86,7 +86,7 @@ fn apply(names: &mut BTreeMap<String, usize>, change: &FolderChange) {
 
 impl SimulatedDisk {
     pub fn new(seed: u64) -> Self {
-        SimulatedDisk(RefCell::new(State {
+        SimulatedDisk(Mutex::new(State {
             files: Vec::new(),
             now: BTreeMap::new(),
             synced: BTreeMap::new(),
@@ -99,16 +99,16 @@ impl SimulatedDisk {
 
     /// Everything fails after so many changes; the last one is done in part.
     pub fn crash_after(&self, changes: Option<usize>) {
-        self.0.borrow_mut().left = changes;
+        self.0.lock().expect("no test panics within").left = changes;
     }
 
     pub fn fill_up_at(&self, capacity_bytes: usize) {
-        self.0.borrow_mut().capacity_bytes = capacity_bytes;
+        self.0.lock().expect("no test panics within").capacity_bytes = capacity_bytes;
     }
 
     /// What the next server finds.
     pub fn after(&self, crash: Crash) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.0.lock().expect("no test panics within");
         state.left = None;
         if crash == Crash::Process {
             return;
@@ -129,7 +129,7 @@ impl SimulatedDisk {
 
     /// Changes bytes of a file behind everybody's back.
     pub fn damage(&self, name: &str, offset: usize, with: impl Fn(u8) -> u8) {
-        let state = &mut *self.0.borrow_mut();
+        let state = &mut *self.0.lock().expect("no test panics within");
         let file = &mut state.files[state.now[name]];
         file.now[offset] = with(file.now[offset]);
         file.synced = file.now.clone();
@@ -201,15 +201,15 @@ impl State {
 
 impl Disk for SimulatedDisk {
     fn list(&self) -> io::Result<Vec<String>> {
-        Ok(self.0.borrow().now.keys().cloned().collect())
+        Ok(self.0.lock().expect("no test panics within").now.keys().cloned().collect())
     }
 
     fn length(&self, file: &str) -> io::Result<u64> {
-        self.0.borrow_mut().file(file).map(|file| file.now.len() as u64)
+        self.0.lock().expect("no test panics within").file(file).map(|file| file.now.len() as u64)
     }
 
     fn read_at(&self, file: &str, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.0.lock().expect("no test panics within");
         let bytes = &state.file(file)?.now;
         let rest = bytes.get(offset as usize..).unwrap_or(&[]);
         let length = rest.len().min(into.len());
@@ -218,7 +218,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn create(&self, file: &str) -> io::Result<()> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.0.lock().expect("no test panics within");
         if state.now.contains_key(file) {
             return Err(ErrorKind::AlreadyExists.into());
         }
@@ -228,7 +228,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn write_at(&self, file: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.0.lock().expect("no test panics within");
         let is_last = state.count()?;
         let used: usize = state.now.values().map(|&file| state.files[file].now.len()).sum();
         let before = state.file(file)?.now.len();
@@ -249,14 +249,14 @@ impl Disk for SimulatedDisk {
     }
 
     fn truncate(&self, file: &str, length: u64) -> io::Result<()> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.0.lock().expect("no test panics within");
         state.count()?;
         state.file(file)?.now.resize(length as usize, 0);
         Ok(())
     }
 
     fn sync(&self, file: &str) -> io::Result<()> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.0.lock().expect("no test panics within");
         if state.count()? && state.random.once_in(2) {
             return Err(crashed());
         }
@@ -266,19 +266,19 @@ impl Disk for SimulatedDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.0.lock().expect("no test panics within");
         state.file(from)?;
         state.change_folder(FolderChange::Rename(from.into(), to.into()))
     }
 
     fn remove(&self, file: &str) -> io::Result<()> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.0.lock().expect("no test panics within");
         state.file(file)?;
         state.change_folder(FolderChange::Remove(file.into()))
     }
 
     fn sync_folder(&self) -> io::Result<()> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.0.lock().expect("no test panics within");
         if state.count()? && state.random.once_in(2) {
             return Err(crashed());
         }
