@@ -144,7 +144,8 @@ pub fn scan<'d>(
         };
         let fits = match last {
             None => header.start == base_position,
-            Some(_) => goes_on(&end, header.start),
+            // Exactly: even a gap that could be padding may be a page that a power cut has lost.
+            Some(_) => header.start == end.position,
         };
         if !fits {
             log.judge(last, &end, &files.segments[index..], None)?;
@@ -152,7 +153,7 @@ pub fn scan<'d>(
         }
         end = log.scan_segment(file, header.start, segment.end, progress)?;
         last = Some(file);
-        let promised = segment.end.filter(|&promised| !reaches(&end, promised));
+        let promised = segment.end.filter(|&promised| end.position < promised);
         if promised.is_some() || end.is == Ending::Torn {
             log.judge(last, &end, &files.segments[index + 1..], promised)?;
             return Ok(log);
@@ -160,17 +161,6 @@ pub fn scan<'d>(
     }
     log.judge(last, &end, &[], None)?;
     Ok(log)
-}
-
-/// Whether a segment that starts at `start` goes on where records ended: there, or behind the padding of their block.
-fn goes_on(end: &End, start: u64) -> bool {
-    start >= end.position && reaches(end, start)
-}
-
-/// Whether nothing but padding can lie between where records ended and `position`.
-fn reaches(end: &End, position: u64) -> bool {
-    let padding = end.offset.next_multiple_of(BLOCK_BYTES) - end.offset;
-    position <= end.position + padding
 }
 
 impl<'d> Log<'d> {
@@ -273,7 +263,7 @@ impl<'d> Log<'d> {
             match self.header(file)? {
                 Some(header) => places.push((file, header.start, 0)),
                 // It can only have begun where the log ended.
-                None => places.extend([(file, end.position, 0), (file, padded, 0)]),
+                None => places.push((file, end.position, 0)),
             }
         }
         for (file, start, offset) in places {
