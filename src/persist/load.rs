@@ -469,3 +469,14 @@ pub fn leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<Vec<FileName>, 
     let names = disk.list().map_err(DiskError::of("list", "the folder"))?;
     Ok(names.iter().filter_map(|name| name.parse().ok()).filter(|file| !listed.contains(file)).collect())
 }
+
+/// Removes the leftovers, before numbers of files are given anew.
+pub fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<(), DiskError> {
+    // The manifest that was found may itself not be certain yet, and the one before it may name what is removed.
+    disk.sync_folder().map_err(DiskError::of("sync", "the folder"))?;
+    for file in leftovers(disk, manifest)? {
+        let name = file.to_string();
+        disk.remove(&name).map_err(DiskError::of("remove", &name))?;
+    }
+    Ok(())
+}

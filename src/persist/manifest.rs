@@ -205,6 +205,8 @@ impl Manifest {
         let text = self.format();
         disk.write_at(MANIFEST_NEW, 0, text.as_bytes()).map_err(DiskError::of("write", MANIFEST_NEW))?;
         disk.sync(MANIFEST_NEW).map_err(DiskError::of("sync", MANIFEST_NEW))?;
+        // The files that it names must not come later than it does.
+        disk.sync_folder().map_err(DiskError::of("sync the folder of", MANIFEST_NEW))?;
         disk.rename(MANIFEST_NEW, MANIFEST).map_err(DiskError::of("replace", MANIFEST))?;
         disk.sync_folder().map_err(DiskError::of("sync the folder of", MANIFEST))
     }
