@@ -121,15 +121,12 @@ impl<'k> Replay<'k> {
                 let before = place.entry().map(EntryRef::value).map_or(0, |value| value.len());
                 // The decoder has seen to it that the bytes lie within the length, and this within memory.
                 let offset = offset as usize;
-                place.used_at(self.used_at_ms).edit_bytes(
-                    before.max(length as usize),
-                    offset..offset + bytes.len(),
-                    Cause::SetRange,
-                    |string| {
-                        string[offset..offset + bytes.len()].copy_from_slice(bytes);
-                        true
-                    },
-                );
+                let (length, range) = (before.max(length as usize), offset..offset + bytes.len());
+                let place = place.used_at(self.used_at_ms);
+                place.edit_bytes(length, range.clone(), Cause::SetRange, |string| {
+                    string[range.clone()].copy_from_slice(bytes);
+                    true
+                });
             }
         }
     }

@@ -2,12 +2,13 @@
 
 use proptest::prelude::*;
 
+use super::disk::Random;
 use crate::codec::effect::{
     DatabaseChange, Spot, Value as Encoded, decode, write_database, write_deadline_change, write_patched,
     write_removed, write_stored,
 };
 use crate::keyspace::{Cause, Deadline, Encoding, EntryRef, Hasher, Keyspace, Look, Recency, Value};
-use crate::persist::effects::write_entry;
+use crate::persist::effects::{ENCODER, write_entry};
 use crate::persist::replay::{Problem, Replay};
 
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -135,4 +136,50 @@ fn what_cannot_be_done_is_told_with_the_record() {
     assert_eq!(apply(&[&swapped]), Err((0, Problem::Database(9))));
     let invalid = decode(b"\x09\0\0\0").next().expect("something").expect_err("unknown");
     assert_eq!(apply(&[&good, &good, b"\x09\0\0\0"]), Err((2, Problem::Invalid(invalid))));
+}
+
+/// Changes of all kinds are recorded, replayed, and lead to the same keys.
+#[test]
+fn what_was_recorded_is_replayed() {
+    let mut before = keyspace();
+    before.record_effects(Some(ENCODER));
+    let hasher = before.hasher().clone();
+    let mut random = Random(1);
+    for _ in 0..20_000 {
+        let name = format!("key:{}", random.below(50));
+        let (key, database) = (hasher.key(name.as_bytes(), slot(name.as_bytes())), random.below(3));
+        match random.below(200) {
+            0 => before.flush(database),
+            1 => before.swap_databases(database, random.below(3)),
+            2 => drop(before.take_slot(database, key.slot)),
+            3..40 => drop(before.remove(database, &key, Cause::Delete, 0)),
+            40..60 => {
+                let deadline_ms = Some(random.number() >> 16).filter(|number| number % 3 > 0);
+                before.set_deadline(database, &key, deadline_ms, 0);
+            }
+            60..120 => {
+                let at = random.below(400);
+                let place = before.place(database, &key, Look::Peek, 0);
+                let length = place.entry().map_or(0, |entry| entry.value().len()).max(at + 1);
+                place.edit_bytes(length, at..at + 1, Cause::SetBit, |bytes| {
+                    bytes[at] = 7;
+                    true
+                });
+            }
+            _ => {
+                let value = random.number() as i16;
+                let value =
+                    [Value::Int(value.into()), Value::Text(b"12"), Value::Raw(b"ab"), Value::Bytes(b"c")]
+                        [random.below(4)]
+                    .clone();
+                before.set(database, &key, value, Deadline::Keep, Cause::Set, 0);
+            }
+        }
+    }
+    let mut after = keyspace();
+    Replay::new(&mut after, NOW_MS).apply([before.effects()].into_iter()).expect("valid");
+    for database in 0..3 {
+        assert!(!before.is_empty(database));
+        assert_eq!(all(&mut after, database), all(&mut before, database));
+    }
 }
