@@ -1,7 +1,8 @@
 //! What the key space tells of its changes, as the bytes of the log.
 
 use crate::codec::effect::{self, DatabaseChange, Spot, Value};
-use crate::keyspace::{DatabaseEffect, Effect, Encoder, EntryRef, ValueRef, exact_integer};
+use crate::keyspace::{DatabaseEffect, Effect, Encoder, EntryRef, ValueRef};
+use crate::types::decimal::exact_integer;
 
 /// For `Keyspace::record_effects`.
 pub const ENCODER: Encoder = Encoder { key: write_key, database: write_database };

@@ -7,7 +7,7 @@
 
 use crate::session::transaction::{Client, Compass, Origin, Place, Progress};
 use crate::shard::locks::{MAP, Mode, WHOLE};
-use crate::shard::visit::{Handover, Step, Then, Ticket, Visit};
+use crate::shard::visit::{Handover, Participant, Share, Step, Then, Ticket, Visit};
 
 /// One move, at the core whose client asked for it.
 pub struct SlotMove {
@@ -20,6 +20,8 @@ pub struct SlotMove {
     /// The shards that hold, in the order in which they are asked.
     holders: Vec<u16>,
     held: usize,
+    /// The owners, with the positions of their logs when they gave their locks.
+    participants: Vec<Participant>,
     /// Visits under way, once all hold.
     away: usize,
     /// The latest clock of those that hold: the new owner must not see keys again that have expired at the old one.
@@ -37,6 +39,7 @@ impl SlotMove {
             to,
             holders: Vec::new(),
             held: 0,
+            participants: Vec::new(),
             away: 0,
             now_us: 0,
         }
@@ -53,6 +56,7 @@ impl SlotMove {
         self.holders.sort_unstable();
         self.holders.dedup();
         self.held = 0;
+        self.participants.clear();
         self.hold_next();
         Progress::Waiting
     }
@@ -74,7 +78,12 @@ impl SlotMove {
     }
 
     fn hand_over(&mut self, shard: u16, handover: Handover) {
-        let visit = Box::new(Visit { handover: Some(handover), ..*self.visit(shard) });
+        let is_participant = self.participants.iter().any(|part| part.shard == shard);
+        let share = match is_participant {
+            true => Share::PartOf(self.participants.as_slice().into()),
+            false => Share::Kept,
+        };
+        let visit = Box::new(Visit { handover: Some(handover), share, ..*self.visit(shard) });
         self.away += 1;
         self.posts.push((shard, Step::Run(visit)));
     }
@@ -84,6 +93,9 @@ impl SlotMove {
         if self.held < self.holders.len() {
             self.held += 1;
             self.now_us = self.now_us.max(visit.now_us);
+            if visit.shard == self.from || visit.shard == self.to {
+                self.participants.push(Participant { shard: visit.shard, agreed_at: visit.agreed_at });
+            }
             // Whoever holds the map knows the latest one: another move may have come first.
             if compass.slots.owner(self.slot) != self.from {
                 self.release();

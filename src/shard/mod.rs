@@ -4,6 +4,7 @@
 //! comes as a visit ([`visit`]). What becomes of both is found among the `answers`.
 
 pub mod jobs;
+pub mod journal;
 pub mod locks;
 pub mod parcel;
 mod perform;
@@ -17,6 +18,7 @@ use ahash::AHashMap;
 
 use crate::cluster::SlotMap;
 use crate::commands::call::Lookups;
+use crate::commands::row::Flags;
 use crate::commands::{Call, Command, CommandError, Spread, Turn};
 /// By these sessions name to a shard what they mean; they need no more of the key space.
 pub use crate::keyspace::{Hasher, cursor_slot};
@@ -24,6 +26,7 @@ use crate::keyspace::{Key, Keyspace};
 use crate::protocol::reply::Mark;
 use crate::protocol::{Args, Out, Reply, Resp};
 use crate::shard::jobs::Jobs;
+use crate::shard::journal::Journal;
 use crate::shard::locks::Want;
 use crate::shard::parcel::Parcel;
 use crate::shard::tally::Tally;
@@ -60,6 +63,8 @@ pub enum Answer {
         lane: Lane,
         sequence: u32,
         reply: Out,
+        /// Where the log ends with what the request changed, or 0.
+        logged_to: u64,
     },
     /// A request whose key is no longer here; nothing was run.
     Moved {
@@ -83,12 +88,17 @@ struct Held {
     wants: Vec<Want>,
     /// The clock when it was given.
     agreed_us: u64,
+    /// What it has changed and is not in the log yet.
+    effects: Vec<u8>,
 }
 
 /// One core's share of the data.
 pub struct Shard {
     pub index: u16,
     pub keyspace: Keyspace,
+    pub journal: Journal,
+    /// The error by which commands that write are refused while nothing can be written to the log.
+    pub write_refusal: Option<Box<[u8]>>,
     pub slots: SlotMap,
     pub lookups: Lookups,
     /// What has run; to be emptied by whoever calls in.
@@ -109,6 +119,8 @@ impl Shard {
         Shard {
             index,
             keyspace,
+            journal: Journal::default(),
+            write_refusal: None,
             slots,
             lookups: Lookups::default(),
             tally: Tally::default(),
@@ -135,6 +147,12 @@ impl Shard {
         self.jobs.locks.are_idle()
     }
 
+    /// Grows with every change that is recorded; only ever compared.
+    #[inline]
+    pub fn changes_bytes(&self) -> usize {
+        self.keyspace.effects().len()
+    }
+
     /// Whether nothing is held, waits, is watched or has to be answered here: as when all clients are gone.
     pub fn is_at_rest(&self) -> bool {
         self.jobs.are_idle() && self.held.is_empty() && self.watches.is_empty() && self.answers.is_empty()
@@ -156,6 +174,12 @@ impl Shard {
     #[inline]
     pub fn execute_part(&mut self, request: &Request, turn: &Turn, out: &mut Out) -> Outcome {
         let mark = out.mark();
+        if let Some(refusal) = &self.write_refusal
+            && request.command.flags.has(Flags::WRITE)
+        {
+            out.bytes.extend_from_slice(refusal);
+            return Outcome::Failed;
+        }
         match request.command.run_here(&mut self.call(request, turn, out)) {
             Ok(()) => Outcome::Replied,
             Err(error) => {

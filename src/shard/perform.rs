@@ -7,7 +7,7 @@ use crate::protocol::Out;
 use crate::shard::jobs::{Job, Matter, tidy};
 use crate::shard::locks::{Mode, WHOLE, Want, key_lock};
 use crate::shard::parcel::Parcel;
-use crate::shard::visit::{Agreed, Handover, Outcome, Step, TaskKind, Then, Ticket, Visit, Watch};
+use crate::shard::visit::{Agreed, Handover, Outcome, Share, Step, TaskKind, Then, Ticket, Visit, Watch};
 use crate::shard::{Answer, Held, Lane, Request, Shard, refuse};
 
 impl Shard {
@@ -16,7 +16,15 @@ impl Shard {
         match step {
             Step::Hold(visit) => self.hold(visit, turn),
             Step::Run(visit) => {
+                self.journal.seal(&mut self.keyspace);
                 let mut visit = self.work(visit, turn);
+                // Who only follows a new map holds nothing.
+                let held = self.held.get_mut(&visit.ticket);
+                let earlier = held.map(|held| std::mem::take(&mut held.effects));
+                let kept = self.settle_effects(&mut visit, earlier.unwrap_or_default());
+                if let Some(held) = self.held.get_mut(&visit.ticket) {
+                    held.effects = kept;
+                }
                 if visit.then == Then::Release {
                     // Its memory goes home.
                     visit.wants = self.release(visit.ticket);
@@ -66,7 +74,7 @@ impl Shard {
         }
         let (lane, sequence) = (watch.lane, watch.sequence);
         let reply = Out { bytes: b"+OK\r\n".to_vec(), shared: Vec::new() };
-        self.answers.push_back(Answer::Reply { lane, sequence, reply });
+        self.answers.push_back(Answer::Reply { lane, sequence, reply, logged_to: 0 });
     }
 
     fn hold(&mut self, mut visit: Box<Visit>, turn: &Turn) {
@@ -80,21 +88,25 @@ impl Shard {
         }
         // Nothing comes between the work and the release, so nothing has to be locked.
         let keeps = visit.then == Then::Keep;
-        let mut visit = self.agree(visit, turn);
+        let wants = std::mem::take(&mut visit.wants);
+        let (mut visit, effects) = self.agree(visit, &wants, turn);
         if keeps && visit.agreed == Agreed::Yes {
-            let wants = std::mem::take(&mut visit.wants);
             wants.iter().for_each(|&want| self.jobs.locks.take(want));
-            self.keep(&visit, wants);
+            self.keep(&visit, wants, effects);
+        } else {
+            // Its memory goes home.
+            visit.wants = wants;
         }
         self.answers.push_back(Answer::Visited(visit));
     }
 
-    /// A visit has all its locks: looks at the map and at what is watched, and does the work unless that has changed.
-    fn agree(&mut self, mut visit: Box<Visit>, turn: &Turn) -> Box<Visit> {
+    /// A visit has all its locks: looks at the map and at what is watched, and does the work unless that has changed. Gives
+    /// effects to be kept with the locks as well.
+    fn agree(&mut self, mut visit: Box<Visit>, wants: &[Want], turn: &Turn) -> (Box<Visit>, Vec<u8>) {
         // Not before the locks are given: by then the move has ended, and home knows the new map.
         if !visit.slots.iter().all(|&slot| self.slots.owner(slot) == self.index) {
             visit.agreed = Agreed::SlotMoved;
-            return visit;
+            return (visit, Vec::new());
         }
         visit.now_us = visit.now_us.max(turn.now_us);
         let now_ms = visit.now_us / 1000;
@@ -104,13 +116,49 @@ impl Shard {
         }
         if now_ms > visit.watched_until_ms {
             visit.agreed = Agreed::WatchedChanged;
-            return visit;
+            return (visit, Vec::new());
         }
-        self.work(visit, turn)
+        let writes = |want: &Want| *want == (WHOLE, Mode::IntentWrite) || want.1 == Mode::Exclusive;
+        if let Some(refusal) = &self.write_refusal
+            && wants.iter().any(writes)
+        {
+            visit.agreed = Agreed::Refused;
+            visit.replies.bytes.extend_from_slice(refusal);
+            return (visit, Vec::new());
+        }
+        self.journal.seal(&mut self.keyspace);
+        visit.agreed_at = self.journal.end_position(&self.keyspace);
+        if let Share::PartOf(all) = &mut visit.share {
+            let own = all.iter_mut().find(|part| part.shard == self.index);
+            own.expect("who appends a part is a participant").agreed_at = visit.agreed_at;
+        }
+        let mut visit = self.work(visit, turn);
+        let effects = self.settle_effects(&mut visit, Vec::new());
+        (visit, effects)
     }
 
-    fn keep(&mut self, visit: &Visit, wants: Vec<Want>) {
-        let before = self.held.insert(visit.ticket, Held { wants, agreed_us: visit.now_us });
+    /// Appends what the work has changed, and `earlier` work, or gives it back to be kept with the locks.
+    fn settle_effects(&mut self, visit: &mut Visit, mut earlier: Vec<u8>) -> Vec<u8> {
+        if !self.journal.is_on() {
+            return Vec::new();
+        }
+        earlier.append(&mut self.journal.take_effects(&mut self.keyspace));
+        let before = self.journal.end_position(&self.keyspace);
+        match &visit.share {
+            Share::Kept if visit.then == Then::Keep => {
+                visit.has_written = !earlier.is_empty();
+                return earlier;
+            }
+            Share::Kept | Share::Alone => self.journal.put_effects(&mut self.keyspace, &earlier),
+            Share::PartOf(all) => self.journal.put_part(&mut self.keyspace, visit.ticket, all, &earlier),
+        }
+        let end = self.journal.end_position(&self.keyspace);
+        visit.logged_to = if end > before { end } else { 0 };
+        Vec::new()
+    }
+
+    fn keep(&mut self, visit: &Visit, wants: Vec<Want>, effects: Vec<u8>) {
+        let before = self.held.insert(visit.ticket, Held { wants, agreed_us: visit.now_us, effects });
         assert!(before.is_none(), "a transaction visits a shard once to hold");
         self.guard_expiry();
     }
@@ -124,9 +172,13 @@ impl Shard {
     }
 
     /// What transactions hold must not vanish under them: while there are any, keys are removed by the clock of the oldest
-    /// agreement.
-    fn guard_expiry(&mut self) {
-        let oldest_us = self.held.values().map(|held| held.agreed_us).min();
+    /// agreement. With a log none are removed at all, for a transaction may have brought them here or changed their deadlines and
+    /// still be found incomplete: then nothing in the log may have touched them. Nor are any while nothing can be written.
+    pub fn guard_expiry(&mut self) {
+        let oldest_us = match self.journal.is_on() {
+            true => (!self.held.is_empty() || self.write_refusal.is_some()).then_some(0),
+            false => self.held.values().map(|held| held.agreed_us).min(),
+        };
         self.keyspace.keep_expired_since(oldest_us.map(|us| us / 1000));
     }
 
@@ -138,9 +190,9 @@ impl Shard {
             let turn = &Turn { now_us: turn.now_us.max(self.clock_us), ..*turn };
             match matter {
                 Matter::Visit(visit) => {
-                    let visit = self.agree(visit, turn);
+                    let (visit, effects) = self.agree(visit, &wants, turn);
                     match visit.then == Then::Keep && visit.agreed == Agreed::Yes {
-                        true => self.keep(&visit, wants),
+                        true => self.keep(&visit, wants, effects),
                         false => self.jobs.release(&wants),
                     }
                     self.answers.push_back(Answer::Visited(visit));
@@ -164,8 +216,11 @@ impl Shard {
             return self.answers.push_back(Answer::Moved { lane, sequence, request: parcel });
         }
         let mut reply = Out::default();
+        let before = self.journal.end_position(&self.keyspace);
         self.execute_from(lane.core, &request, turn, &mut reply);
-        self.answers.push_back(Answer::Reply { lane, sequence, reply });
+        let end = self.journal.end_position(&self.keyspace);
+        let logged_to = if end > before { end } else { 0 };
+        self.answers.push_back(Answer::Reply { lane, sequence, reply, logged_to });
     }
 
     /// Does the work of a visit, at its time.

@@ -52,9 +52,17 @@ pub struct Visit {
     /// A slot that changes its owner.
     pub handover: Option<Handover>,
     pub then: Then,
+    /// What becomes of the effects of the work.
+    pub share: Share,
 
     /// What the shard said.
     pub agreed: Agreed,
+    /// The position of its log when it gave the locks.
+    pub agreed_at: u64,
+    /// It keeps effects that are not in its log yet.
+    pub has_written: bool,
+    /// Where its log ends with the share of this transaction. The visit comes home when that is acknowledged.
+    pub logged_to: u64,
     pub replies: Out,
     /// What became of each task.
     pub outcomes: Vec<Outcome>,
@@ -78,6 +86,25 @@ pub enum Then {
     Release,
 }
 
+/// What a shard is to do with the effects of its work: docs/persistence.md.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// It keeps them with its locks: more stages follow, or there is no log.
+    Kept,
+    /// It appends them: no other shard has any.
+    Alone,
+    /// It appends them as a part, also if there are none. A participant that is about to agree fills its place in.
+    PartOf(Box<[Participant]>),
+}
+
+/// A shard that appends a part of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Participant {
+    pub shard: u16,
+    /// The position of its log when it gave its locks.
+    pub agreed_at: u64,
+}
+
 /// Whether a shard gave its locks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agreed {
@@ -86,6 +113,8 @@ pub enum Agreed {
     WatchedChanged,
     /// A slot that it needs has moved away. Nothing is held.
     SlotMoved,
+    /// It cannot write; its only reply says why. Nothing is held.
+    Refused,
 }
 
 /// One request of the work and what it is for.
@@ -145,7 +174,11 @@ impl Visit {
             work: Parcel::default(),
             handover: None,
             then: Then::Keep,
+            share: Share::Kept,
             agreed: Agreed::Yes,
+            agreed_at: 0,
+            has_written: false,
+            logged_to: 0,
             replies: Out::default(),
             outcomes: Vec::new(),
             spent_ns: 0,
@@ -173,6 +206,9 @@ impl Visit {
         self.work.clear();
         self.replies.clear();
         self.outcomes.clear();
+        self.share = Share::Kept;
+        self.has_written = false;
+        self.logged_to = 0;
         self.spent_ns = 0;
     }
 }

@@ -234,7 +234,7 @@ impl Core {
 
     fn advance(&mut self, mut errand: Errand, visit: Option<Box<Visit>>) {
         let (slots, hasher, now_us) = (self.shard.slots.clone(), self.hasher.clone(), self.turn.now_us);
-        let compass = Compass { slots: &slots, hasher: &hasher };
+        let compass = Compass { slots: &slots, hasher: &hasher, is_logged: false };
         let mut client = CoreClient { origin: *errand.origin_mut(), core: self };
         let (progress, posts) = match (&mut errand, visit) {
             (Errand::Transaction(it), None) => (it.begin(compass, now_us, &mut client), &mut it.posts),
@@ -283,7 +283,7 @@ impl Core {
                     home if home == self.shard.index => self.take_visit(visit),
                     home => self.mesh.post(home, Post::Step(Step::Answer(visit))),
                 },
-                Answer::Reply { lane, sequence, reply } => {
+                Answer::Reply { lane, sequence, reply, .. } => {
                     let address =
                         Address { connection: lane.connection, generation: lane.generation, sequence };
                     match lane.core == self.shard.index {

@@ -162,7 +162,7 @@ impl Core {
                     self.recorder.decide(visit.ticket, visit.now_us, Part::Whole);
                     now_us = now_us.max(visit.now_us);
                 }
-                Answer::Reply { lane, sequence, reply } => {
+                Answer::Reply { lane, sequence, reply, .. } => {
                     match self.watch_keys.remove(&(*lane, *sequence)) {
                         Some(keys) => {
                             self.recorder.run(self.recorder.at(*lane, *sequence), now_us, Part::Watch(keys));

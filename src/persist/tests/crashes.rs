@@ -55,7 +55,6 @@ struct Sums {
 struct Run {
     disk: SimulatedDisk,
     random: Random,
-    shards: usize,
     policy: Policy,
     /// By shard, what may be there.
     histories: Vec<Vec<Remembered>>,
@@ -68,7 +67,7 @@ impl Run {
         let policy = if random.once_in(2) { Policy::Always } else { Policy::EverySecond };
         let disk = SimulatedDisk::new(random.number());
         Manifest::new(random.number(), shards).replace(&disk).expect("nothing fails yet");
-        Run { disk, random, shards, policy, histories: vec![Vec::new(); shards] }
+        Run { disk, random, policy, histories: vec![Vec::new(); shards] }
     }
 
     fn go(&mut self, sums: &mut Sums) {

@@ -1,8 +1,8 @@
 //! A disk that loses what was not synced, tears it, fails and fills up, all from one seed.
 
-use std::sync::Mutex;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::sync::Mutex;
 
 use crate::persist::disk::Disk;
 

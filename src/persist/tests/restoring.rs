@@ -22,7 +22,10 @@ fn seen(entry: EntryRef<'_>) -> (Vec<u8>, Vec<u8>, Encoding, bool, Option<u64>) 
     (entry.key().to_vec(), entry.value().to_vec(), entry.encoding(), entry.is_raw(), entry.deadline_ms())
 }
 
-fn all(keyspace: &mut Keyspace, database: usize) -> Vec<(Vec<u8>, Vec<u8>, Encoding, bool, Option<u64>)> {
+/// Key, value, encoding, whether it stays raw, deadline.
+type Seen = (Vec<u8>, Vec<u8>, Encoding, bool, Option<u64>);
+
+fn all(keyspace: &mut Keyspace, database: usize) -> Vec<Seen> {
     let mut found = Vec::new();
     let mut cursor = 0;
     loop {

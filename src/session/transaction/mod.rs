@@ -12,12 +12,14 @@ pub mod stage;
 
 use crate::cluster::SlotMap;
 use crate::commands::Run;
+use crate::commands::row::Flags;
+use crate::commands::transaction::write_refused_exec;
 use crate::protocol::reply::Mark;
 use crate::protocol::{Out, Reply, Resp};
 use crate::session::gather::Gather;
 use crate::session::transaction::stage::Crossing;
 use crate::shard::parcel::Parcel;
-use crate::shard::visit::{Agreed, Outcome, Step, Then, Ticket, Visit};
+use crate::shard::visit::{Agreed, Outcome, Participant, Share, Step, Then, Ticket, Visit};
 use crate::shard::{Hasher, Request};
 
 /// What a transaction needs of the client that it runs for. If the client is gone it runs all the same, and nobody
@@ -65,6 +67,8 @@ pub struct Origin {
 pub struct Compass<'a> {
     pub slots: &'a SlotMap,
     pub hasher: &'a Hasher,
+    /// Whether shards have logs, so that parts must be in all of them before any shard lets go.
+    pub is_logged: bool,
 }
 
 /// Whether a transaction has come to its end.
@@ -90,6 +94,18 @@ struct Part {
     shard: u16,
     /// At home; it is away while the shard works.
     visit: Option<Box<Visit>>,
+    /// It has given its locks, and was not told to give them back.
+    holds: bool,
+    /// The position of its log when it gave them.
+    agreed_at: u64,
+    /// It keeps effects of earlier stages.
+    has_written: bool,
+}
+
+impl Part {
+    fn new(shard: u16, visit: Box<Visit>) -> Self {
+        Part { shard, visit: Some(visit), holds: false, agreed_at: 0, has_written: false }
+    }
 }
 
 /// A stage that was planned before the last shard has agreed.
@@ -127,6 +143,8 @@ pub struct Transaction {
     /// Visits under way, once all shards have agreed.
     away: usize,
     stage: Stage,
+    /// The shards that append a part, once the last stage is planned.
+    participants: Vec<Participant>,
     now_us: u64,
     /// No watched key at the shards that hold expires until then.
     watched_until_ms: u64,
@@ -206,6 +224,7 @@ impl Transaction {
             early: None,
             away: 0,
             stage: Stage::Inner,
+            participants: Vec::new(),
             now_us: 0,
             watched_until_ms: u64::MAX,
             failed: Vec::new(),
@@ -260,10 +279,17 @@ impl Transaction {
             Agreed::Yes => {}
             Agreed::WatchedChanged => return self.give_up(client),
             Agreed::SlotMoved => return self.begin_again(compass, client),
+            Agreed::Refused => return self.be_refused(&visit.replies.bytes, client),
         }
         self.now_us = self.now_us.max(visit.now_us);
         self.watched_until_ms = visit.watched_until_ms;
-        assert!(self.parts[self.held].shard == visit.shard, "shards are visited one after the other");
+        let part = &mut self.parts[self.held];
+        assert!(part.shard == visit.shard, "shards are visited one after the other");
+        part.holds = visit.then == Then::Keep;
+        part.agreed_at = visit.agreed_at;
+        if let Some(last) = self.participants.iter_mut().find(|it| it.shard == visit.shard) {
+            last.agreed_at = visit.agreed_at;
+        }
         self.held += 1;
         let shard = visit.shard;
         let Some(stage) = self.early.take() else {
@@ -277,7 +303,7 @@ impl Transaction {
         self.reserve(client);
         self.absorb(visit, client);
         self.stage = stage;
-        // The last one has done its work, and released if this was all.
+        // The last one has done its work.
         self.send_stage(Some(shard));
         self.go_on(compass, client)
     }
@@ -294,14 +320,19 @@ impl Transaction {
         if is_last && !has_session_command {
             self.early = Some(self.plan_stage(compass, &mut Nobody));
         }
-        let (now_us, watched_until_ms, early) = (self.now_us, self.watched_until_ms, self.early);
-        let part = &mut self.parts[self.held];
-        let mut visit = part.visit.take().expect("a visit is at home until it goes");
-        visit.watcher = self.watching.contains(&part.shard).then_some(self.origin.client);
+        let (now_us, watched_until_ms, is_all) =
+            (self.now_us, self.watched_until_ms, self.early == Some(Stage::Last));
+        if is_all {
+            self.find_participants(compass);
+        }
+        let shard = self.parts[self.held].shard;
+        let (share, then) = if is_all { self.end_at(shard, None) } else { (Share::Kept, Then::Keep) };
+        let mut visit = self.parts[self.held].visit.take().expect("a visit is at home until it goes");
+        visit.watcher = self.watching.contains(&shard).then_some(self.origin.client);
         visit.watched_until_ms = watched_until_ms;
         visit.now_us = now_us;
-        visit.then = if early == Some(Stage::Last) { Then::Release } else { Then::Keep };
-        self.posts.push((part.shard, Step::Hold(visit)));
+        (visit.share, visit.then) = (share, then);
+        self.posts.push((shard, Step::Hold(visit)));
         Progress::Waiting
     }
 
@@ -315,6 +346,9 @@ impl Transaction {
     fn next_stage(&mut self, compass: Compass, client: &mut impl Client) {
         self.stage = self.plan_stage(compass, client);
         self.reserve(client);
+        if self.stage == Stage::Last {
+            self.find_participants(compass);
+        }
         self.send_stage(None);
     }
 
@@ -322,6 +356,7 @@ impl Transaction {
     fn go_on(&mut self, compass: Compass, client: &mut impl Client) -> Progress {
         while self.away == 0 {
             if self.stage == Stage::Last {
+                self.release_held();
                 return Progress::Done;
             }
             self.next_stage(compass, client);
@@ -329,24 +364,61 @@ impl Transaction {
         Progress::Waiting
     }
 
-    /// Sends the work of a stage, except to a shard that has done it; the last stage releases.
+    /// Sends the work of a stage, except to a shard that has done it. With the last stage shards append their parts, and
+    /// let go as soon as they may.
     fn send_stage(&mut self, done: Option<u16>) {
         let is_last = self.stage == Stage::Last;
-        for part in &mut self.parts {
-            if done == Some(part.shard) {
+        for index in 0..self.parts.len() {
+            let shard = self.parts[index].shard;
+            if done == Some(shard) {
                 continue;
             }
-            let Some(mut visit) = part.visit.take_if(|visit| !visit.work.is_empty()) else {
+            let (share, then) = if is_last { self.end_at(shard, done) } else { (Share::Kept, Then::Keep) };
+            let part = &mut self.parts[index];
+            let is_needed = |visit: &mut Box<Visit>| !visit.work.is_empty() || share != Share::Kept;
+            let Some(mut visit) = part.visit.take_if(is_needed) else {
                 if is_last {
-                    self.posts.push((part.shard, Step::Release(self.ticket)));
+                    part.holds = false;
+                    self.posts.push((shard, Step::Release(self.ticket)));
                 }
                 continue;
             };
+            part.holds = then == Then::Keep;
             visit.now_us = self.now_us;
-            visit.then = if is_last { Then::Release } else { Then::Keep };
+            (visit.share, visit.then) = (share, then);
             self.away += 1;
-            self.posts.push((part.shard, Step::Run(visit)));
+            self.posts.push((shard, Step::Run(visit)));
         }
+    }
+
+    /// Finds out who appends a part, now that all work is planned: who keeps effects, and who may have some.
+    fn find_participants(&mut self, compass: Compass) {
+        self.participants.clear();
+        if !compass.is_logged {
+            return;
+        }
+        let may_write = |part: &&Part| {
+            let visit = part.visit.as_ref().expect("visits are at home when a stage is planned");
+            let mut work = visit.work.entries().iter();
+            part.has_written || work.any(|entry| entry.command.flags.has(Flags::WRITE))
+        };
+        let who = |part: &Part| Participant { shard: part.shard, agreed_at: part.agreed_at };
+        self.participants.extend(self.parts.iter().filter(may_write).map(who));
+    }
+
+    /// What `shard` does with its effects at the end, and with its locks: a participant keeps them until all parts are
+    /// acknowledged, unless those of the others are, as is that of `done`.
+    fn end_at(&self, shard: u16, done: Option<u16>) -> (Share, Then) {
+        let parts = &self.participants;
+        if !parts.iter().any(|part| part.shard == shard) {
+            return (Share::Kept, Then::Release);
+        }
+        if parts.len() == 1 {
+            return (Share::Alone, Then::Release);
+        }
+        let is_last_one = parts.iter().all(|part| part.shard == shard || Some(part.shard) == done);
+        let then = if is_last_one { Then::Release } else { Then::Keep };
+        (Share::PartOf(parts.as_slice().into()), then)
     }
 
     /// Says how many replies will follow.
@@ -388,16 +460,20 @@ impl Transaction {
             client.complete(place, visit.shard, &visit.replies, from, to);
             from = to;
         }
+        let has_written = visit.has_written;
         visit.clear();
         if let Ok(index) = self.parts.binary_search_by_key(&visit.shard, |part| part.shard) {
-            self.parts[index].visit = Some(visit);
+            let part = &mut self.parts[index];
+            (part.visit, part.has_written) = (Some(visit), has_written);
         }
     }
 
-    /// Releases what is held, without having run anything.
+    /// Tells those that still hold to let go.
     fn release_held(&mut self) {
-        let held = &self.parts[..self.held];
-        self.posts.extend(held.iter().map(|part| (part.shard, Step::Release(self.ticket))));
+        for part in self.parts.iter_mut().filter(|part| part.holds) {
+            part.holds = false;
+            self.posts.push((part.shard, Step::Release(self.ticket)));
+        }
     }
 
     fn give_up(&mut self, client: &mut impl Client) -> Progress {
@@ -405,6 +481,18 @@ impl Transaction {
         let mut reply = Out::default();
         Reply::new(&mut reply, self.context.resp).null_array();
         client.reserve(Place::Reply(reply.bytes));
+        Progress::Done
+    }
+
+    /// A shard cannot write.
+    fn be_refused(&mut self, error: &[u8], client: &mut impl Client) -> Progress {
+        self.release_held();
+        let mut reply = Vec::new();
+        match self.kind {
+            Kind::Command => reply.extend_from_slice(error),
+            Kind::Exec => write_refused_exec(error, &mut reply),
+        }
+        client.reserve(Place::Reply(reply));
         Progress::Done
     }
 

@@ -23,7 +23,7 @@ impl Transaction {
         let mut want = |shard: u16, want: Want, slot: Option<u16>| {
             let index = parts.binary_search_by_key(&shard, |part| part.shard).unwrap_or_else(|index| {
                 let visit = Visit::renewed(visits.pop(), ticket, shard);
-                parts.insert(index, Part { shard, visit: Some(visit) });
+                parts.insert(index, Part::new(shard, visit));
                 index
             });
             let visit = parts[index].visit.as_mut().expect("all visits are at home before the first is made");
