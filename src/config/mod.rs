@@ -39,7 +39,9 @@ pub use self::page::reference_page;
 pub use self::problem::{ConfigError, Line, Place, Problem, Reason};
 pub use self::rewrite::RewriteError;
 pub use self::set::{SetError, SetFailure};
-pub use self::settings::{Access, BindAddress, Lfu, LogFormat, LogLevel, OutputLimits, Settings};
+pub use self::settings::{
+    Access, BindAddress, Fsync, Lfu, LogFormat, LogLevel, LogSettings, OutputLimits, Settings,
+};
 pub use self::value::{OutputLimit, Value, ValueError};
 
 /// Settings that no log shows.

@@ -59,6 +59,31 @@ pub struct Settings {
     pub compresses_strings: bool,
     /// Whether a fault is reported to the log.
     pub crash_log: bool,
+    pub log: LogSettings,
+}
+
+/// How changes are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    pub is_on: bool,
+    /// Within the working directory.
+    pub folder: PathBuf,
+    pub fsync: Fsync,
+    /// What was torn off by a crash is cut; otherwise the server does not start.
+    pub cuts_torn_end: bool,
+    /// Growth in percent after which a log is compacted; 0 never does.
+    pub compaction_percentage: u64,
+    pub compaction_bytes_min: u64,
+}
+
+/// When what was written is synced to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fsync {
+    EverySec,
+    /// Before anybody hears of it.
+    Always,
+    /// The kernel decides.
+    No,
 }
 
 /// Who may send a command that needs permission.
@@ -148,6 +173,22 @@ impl Config {
             latency_percentiles: self.fractions("latency-tracking-info-percentiles"),
             compresses_strings: *self.value("rdbcompression") == Value::Bool(true),
             crash_log: *self.value("crash-log-enabled") == Value::Bool(true),
+            log: self.log_settings(),
+        }
+    }
+
+    fn log_settings(&self) -> LogSettings {
+        LogSettings {
+            is_on: *self.value("appendonly") == Value::Bool(true),
+            folder: self.path("appenddirname").expect("the row refuses an empty name"),
+            fsync: match self.value("appendfsync") {
+                Value::Choice(0) => Fsync::EverySec,
+                Value::Choice(1) => Fsync::Always,
+                _ => Fsync::No,
+            },
+            cuts_torn_end: *self.value("aof-load-truncated") == Value::Bool(true),
+            compaction_percentage: self.integer("auto-aof-rewrite-percentage"),
+            compaction_bytes_min: self.bytes("auto-aof-rewrite-min-size"),
         }
     }
 

@@ -170,6 +170,7 @@ impl Core {
             generation,
             inbox: None,
             outbox: None,
+            gate: 0,
             turn_reply: TurnReply::None,
             closing: Closing::No,
             input_ended: false,

@@ -21,6 +21,10 @@ use crate::sys::host::random_digits;
 use crate::sys::memory::{allocator_report, purge_allocator};
 use crate::sys::secret::Secret;
 
+/// A log can be begun and ended at a start only, because it has to begin with all keys.
+const LOG_IS_FOR_GOOD: &[u8] = b"ERR CONFIG SET failed (possibly related to argument 'appendonly') - \
+the log is turned on and off at the start of the server only: restart it with the new value";
+
 impl Core {
     /// Answers what a client's command asked for.
     pub(super) fn answer(&mut self, index: u32, ask: Ask) {
@@ -86,6 +90,14 @@ impl Core {
     fn answer_config_set(&mut self, index: u32, pairs: &[(Bytes, Bytes)]) {
         let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(name, value)| (&name[..], &value[..])).collect();
         let mut error = Vec::new();
+        let wanted =
+            pairs.iter().find(|(name, _)| name.eq_ignore_ascii_case(b"appendonly")).map(|(_, value)| *value);
+        let differs = |is_on: bool| {
+            wanted.is_some_and(|value| value.eq_ignore_ascii_case(if is_on { b"no" } else { b"yes" }))
+        };
+        if differs(self.settings.log.is_on) {
+            return self.answer_with(index, |reply| reply.error(LOG_IS_FOR_GOOD));
+        }
         let settings = {
             let mut config = self.bridge.config();
             if let Err(refusal) = config.set(&pairs) {

@@ -151,12 +151,14 @@ impl Core {
         }
         self.planned = planned;
         self.planned.clear();
+        self.shard.journal.seal_if_large(&mut self.shard.keyspace);
         self.send_if_many();
     }
 
     /// Sends the replies so far when the arena has grown large.
     pub(super) fn send_if_many(&mut self) {
         if self.out.bytes.len() > ARENA_BYTES {
+            self.append_log();
             self.send_replies(Wait::No);
         }
     }
@@ -234,9 +236,13 @@ impl Core {
                 return shard.wait(&request, lane, sequence, shard.slots.version);
             }
         }
+        let changes_before = shard.changes_bytes();
         write_reply(connection, planned.connection, out, segments, spare_orders, |out| {
             shard.execute(&request, turn, out);
         });
+        if shard.changes_bytes() != changes_before {
+            connection.gate = shard.journal.end_position(&shard.keyspace);
+        }
     }
 
     fn send_remote(&mut self, planned: &Planned, command: &'static Command, owner: u16) {
@@ -338,6 +344,7 @@ impl Core {
         }
         let mut own = Out::default();
         shard.execute(&request, turn, &mut own);
+        connection.gate = connection.gate.max(shard.journal.end_position(&shard.keyspace));
         self.complete_reply(planned.connection, sequence, self.shard.index, &own);
     }
 

@@ -17,6 +17,8 @@ pub struct Connection {
     pub inbox: Option<Box<Inbox>>,
     /// Replies that the socket did not take at once.
     pub outbox: Option<Box<Outbox>>,
+    /// Where the log ends with what its requests have changed: replies leave when that is acknowledged.
+    pub gate: u64,
     /// Where this turn's replies stand in the arena.
     pub turn_reply: TurnReply,
     pub closing: Closing,

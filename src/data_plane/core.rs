@@ -23,6 +23,7 @@ use crate::data_plane::connection::{Connections, Stall};
 use crate::data_plane::gathering::Gathering;
 use crate::data_plane::housekeeping::Housekeeping;
 use crate::data_plane::inbox::Inbox;
+use crate::data_plane::log::{Log, LogParts};
 use crate::data_plane::mesh::Mesh;
 use crate::data_plane::pause::Pauses;
 use crate::data_plane::replicas::ReplicaWait;
@@ -86,6 +87,8 @@ pub struct Core {
     /// Connections, by generation and index, that are shown all requests.
     pub monitors: Vec<(u32, u32)>,
     pub replica_waits: Vec<ReplicaWait>,
+    /// Where changes are appended before anybody hears of them.
+    pub log: Option<Box<Log>>,
     /// When to look at idle clients and soft limits again.
     pub next_tick: Option<Instant>,
     pub next_adopter: u16,
@@ -115,6 +118,9 @@ pub struct Parts {
     pub bridge: Arc<Bridge>,
     pub hasher: Hasher,
     pub turn: Turn,
+    pub log: Option<LogParts>,
+    /// The number of the first transaction.
+    pub first_transaction: u64,
 }
 
 impl Core {
@@ -122,9 +128,11 @@ impl Core {
     pub fn new(parts: Parts) -> std::io::Result<Core> {
         let settings = Arc::new(parts.bridge.config().settings());
         let timing = Timing::new(&settings);
+        let mut shard = parts.shard;
+        let log = parts.log.map(|parts| Box::new(Log::begin(parts, &mut shard)));
         Ok(Core {
             ring: Ring::new(Kernel)?,
-            shard: parts.shard,
+            shard,
             connections: Connections::default(),
             listeners: parts
                 .listeners
@@ -151,12 +159,13 @@ impl Core {
             closing: Vec::new(),
             spare_orders: Vec::new(),
             errands: AHashMap::default(),
-            next_transaction: 0,
+            next_transaction: parts.first_transaction,
             spare_transactions: Vec::new(),
             pauses: Pauses::default(),
             timing,
             monitors: Vec::new(),
             replica_waits: Vec::new(),
+            log,
             next_tick: None,
             next_adopter: 0,
             housekeeping: Housekeeping::default(),
@@ -183,6 +192,7 @@ impl Core {
     /// Gives up the port and all clients. The kernel takes a ring apart some time after the process has ended, and
     /// would keep both until then: a server that is started again at once would find its port in use.
     fn leave(&mut self) {
+        self.finish_log();
         self.shut_listeners();
         for index in self.connections.indices() {
             self.shut(index);
@@ -193,6 +203,7 @@ impl Core {
     pub(super) fn turn(&mut self) {
         self.count_errors();
         self.publish_counters();
+        self.append_log();
         self.mesh.flush();
         let wait = self.wait();
         self.send_replies(wait);
@@ -263,6 +274,7 @@ impl Core {
             .chain(self.housekeeping.next_expiry)
             .chain(self.pauses.end())
             .chain(self.next_replica_wait())
+            .chain(self.next_log_deadline())
             .min()
     }
 
@@ -273,6 +285,8 @@ impl Core {
             Operation::Accept => self.accepted(&completion),
             Operation::SendOwned => self.sent_owned(completion),
             Operation::Wake => self.wait_for_wake(),
+            Operation::WriteFile => self.wrote_file(completion),
+            Operation::SyncFile => self.synced_file(&completion),
             Operation::Cancel | Operation::Send => {}
         }
     }

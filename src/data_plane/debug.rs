@@ -85,6 +85,7 @@ impl Core {
 
     /// Stops the core. What it has for the others goes out first, so that all can sleep at the same time.
     fn sleep(&mut self, duration: Duration) {
+        self.append_log();
         self.mesh.flush();
         std::thread::sleep(duration);
     }

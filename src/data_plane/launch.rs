@@ -1,10 +1,12 @@
 //! From a configuration to running cores.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
 
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 
@@ -15,7 +17,10 @@ use crate::commands::Turn;
 use crate::commands::call::{DebugAccess, Process};
 use crate::config::{Access, Lfu, Settings};
 use crate::data_plane::core::{Core, Parts, now_us};
+use crate::data_plane::keeper::Keeper;
+use crate::data_plane::log::LogParts;
 use crate::data_plane::mesh::meshes;
+use crate::data_plane::restore::{RestoreError, Restored, RestoredShard, restore};
 use crate::keyspace::{Hasher, Keyspace, Recency};
 use crate::shard::Shard;
 use crate::sys::crash;
@@ -49,6 +54,10 @@ pub enum LaunchError {
     Executor { shard: usize, cpu: usize, reason: String },
     #[error("cannot make the ring of shard {shard}: {source}")]
     Ring { shard: usize, source: io::Error },
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    #[error("cannot start the thread that keeps the files of the log: {0}")]
+    Keeper(io::Error),
 }
 
 /// The system's own words, without the number that the standard library adds.
@@ -60,6 +69,22 @@ fn sentence(error: &io::Error) -> String {
 /// The running cores.
 pub struct Cores {
     handles: Vec<ExecutorJoinHandle<()>>,
+    log: Option<KeptLog>,
+}
+
+/// What lives as long as the cores when there is a log.
+struct KeptLog {
+    keeper: JoinHandle<()>,
+    /// Of the folder.
+    _lock: File,
+}
+
+/// What each core begins with.
+struct Beginning {
+    keyspaces: Vec<Keyspace>,
+    logs: Vec<Option<LogParts>>,
+    first_transaction: u64,
+    kept: Option<KeptLog>,
 }
 
 /// Which CPU each shard is pinned to.
@@ -110,16 +135,21 @@ pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Resu
     let slots = SlotMap::even(cpus.len() as u16);
     let hasher = Hasher::with_seeds(random_seeds());
     let meshes = meshes(bridge, slots.shards, slots.version);
+    let databases = usize::from(settings.databases);
+    let empty = || Keyspace::new(databases, hasher.clone(), recency(settings));
+    let Beginning { mut keyspaces, mut logs, first_transaction, kept } =
+        begin(bridge, settings, &slots, empty)?;
     let mut handles = Vec::new();
     for (index, mesh) in meshes.into_iter().enumerate().rev() {
-        let databases = usize::from(settings.databases);
-        let keyspace = Keyspace::new(databases, hasher.clone(), recency(settings));
+        let keyspace = keyspaces.pop().expect("there is one for each core");
         let parts = Parts {
             shard: Shard::new(index as u16, keyspace, slots.clone()),
             listeners: listeners.pop().expect("there is a list for each core"),
             mesh,
             bridge: bridge.clone(),
             hasher: hasher.clone(),
+            log: logs.pop().expect("there is a place for each core"),
+            first_transaction,
             turn: Turn {
                 now_us: now_us(),
                 databases: databases as u8,
@@ -141,7 +171,34 @@ pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Resu
             return Err(LaunchError::Ring { shard: index, source });
         }
     }
-    Ok(Cores { handles })
+    Ok(Cores { handles, log: kept })
+}
+
+/// Reads what the last run has left, and takes care that this one leaves as much.
+fn begin(
+    bridge: &Arc<Bridge>,
+    settings: &Settings,
+    slots: &SlotMap,
+    empty: impl Fn() -> Keyspace + Sync,
+) -> Result<Beginning, LaunchError> {
+    let count = usize::from(slots.shards);
+    if !settings.log.is_on {
+        let keyspaces = (0..count).map(|_| empty()).collect();
+        let logs = (0..count).map(|_| None).collect();
+        return Ok(Beginning { keyspaces, logs, first_transaction: 0, kept: None });
+    }
+    let restored = restore(&settings.log, slots, empty, now_us() / 1000)?;
+    let first_transaction = restored.first_transaction();
+    let Restored { shards, disk, manifest, lock } = restored;
+    let folder = manifest.folder;
+    let (desks, keeper) = Keeper::start(disk, manifest, bridge.clone()).map_err(LaunchError::Keeper)?;
+    let mut beginning = Beginning { keyspaces: Vec::new(), logs: Vec::new(), first_transaction, kept: None };
+    for (RestoredShard { keyspace, segment, position, voids }, desk) in shards.into_iter().zip(desks) {
+        beginning.keyspaces.push(keyspace);
+        beginning.logs.push(Some(LogParts { folder, desk, segment, position, voids }));
+    }
+    beginning.kept = Some(KeptLog { keeper, _lock: lock });
+    Ok(beginning)
 }
 
 /// Starts a core, which says on `ready` whether it could make its ring.
@@ -177,7 +234,8 @@ impl Cores {
         for handle in self.handles {
             handle.join().map_err(|error| format!("an executor failed: {error}"))?;
         }
-        Ok(())
+        // It ends when nobody can ask any more.
+        self.log.map_or(Ok(()), |log| log.keeper.join().map_err(|_| "the keeper has failed".to_owned()))
     }
 }
 

@@ -12,7 +12,10 @@ const PART_BYTES: usize = 64 * 1024;
 /// What waits to be sent to one client.
 #[derive(Default)]
 pub struct Outbox {
-    parts: VecDeque<Bytes>,
+    /// Each with the position that the log must be acknowledged to before it may leave.
+    parts: VecDeque<(u64, Bytes)>,
+    /// That position for parts that are pushed from now on.
+    gate: u64,
     /// Bytes in `parts` and in the send that is under way.
     bytes: usize,
     sending: bool,
@@ -37,12 +40,17 @@ impl Outbox {
         self.parts.is_empty() && !self.sending
     }
 
+    /// What is pushed from now on leaves when the log is acknowledged up to `position`.
+    pub fn close_gate(&mut self, position: u64) {
+        self.gate = position;
+    }
+
     /// Copies reply bytes behind what waits.
     pub fn push_copy(&mut self, mut bytes: &[u8]) {
         self.bytes += bytes.len();
         while !bytes.is_empty() {
             let (part, rest) = bytes.split_at(bytes.len().min(PART_BYTES));
-            self.parts.push_back(Bytes::copy_from_slice(part));
+            self.parts.push_back((self.gate, Bytes::copy_from_slice(part)));
             bytes = rest;
         }
     }
@@ -50,17 +58,18 @@ impl Outbox {
     /// Puts a shared value behind what waits.
     pub fn push_shared(&mut self, block: Bytes) {
         self.bytes += block.len();
-        self.parts.push_back(block);
+        self.parts.push_back((self.gate, block));
     }
 
-    /// The parts of the next send, unless one is under way or nothing waits.
-    pub fn start_send(&mut self) -> Option<Vec<Bytes>> {
-        if self.sending || self.parts.is_empty() {
+    /// The parts of the next send, unless one is under way or nothing waits that may leave when the log is acknowledged so far.
+    pub fn start_send(&mut self, acknowledged: u64) -> Option<Vec<Bytes>> {
+        let may_leave = self.parts.iter().take_while(|(gate, _)| *gate <= acknowledged);
+        let count = may_leave.take(PARTS_PER_SEND).count();
+        if self.sending || count == 0 {
             return None;
         }
         self.sending = true;
-        let count = self.parts.len().min(PARTS_PER_SEND);
-        Some(self.parts.drain(..count).collect())
+        Some(self.parts.drain(..count).map(|(_, part)| part).collect())
     }
 
     /// A send of `parts` has sent `sent` bytes; the rest goes first next time.
@@ -76,7 +85,7 @@ impl Outbox {
             }
         }
         for part in unsent.into_iter().rev() {
-            self.parts.push_front(part);
+            self.parts.push_front((0, part));
         }
     }
 }
@@ -87,13 +96,25 @@ mod tests {
 
     fn drain(outbox: &mut Outbox, step: usize) -> Vec<u8> {
         let mut received = Vec::new();
-        while let Some(parts) = outbox.start_send() {
+        while let Some(parts) = outbox.start_send(0) {
             let all = parts.concat();
             let sent = all.len().min(step);
             received.extend_from_slice(&all[..sent]);
             outbox.finish_send(parts, sent);
         }
         received
+    }
+
+    #[test]
+    fn what_tells_of_a_change_waits_and_so_does_what_comes_behind_it() {
+        let mut outbox = Outbox::default();
+        outbox.push_copy(b"a");
+        outbox.close_gate(7);
+        outbox.push_copy(b"b");
+        outbox.push_copy(b"c");
+        assert_eq!(drain(&mut outbox, 100), b"a");
+        assert!(outbox.start_send(6).is_none() && !outbox.is_empty());
+        assert_eq!(outbox.start_send(7).expect("it may leave").concat(), b"bc");
     }
 
     #[test]

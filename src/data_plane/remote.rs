@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use crate::commands::Spread;
+use crate::config::Fsync;
 use crate::data_plane::batch::complete;
 use crate::data_plane::connection::Stall;
 use crate::data_plane::core::Core;
+use crate::data_plane::log::Parked;
 use crate::data_plane::mesh::{Address, Batch, End, Message, Post, Question};
 use crate::data_plane::slow_log::shown_arguments;
 use crate::keyspace::Key;
@@ -50,6 +52,7 @@ impl Core {
     /// Runs a batch of another core and returns it with the replies.
     fn run_remote(&mut self, from: u16, mut batch: Box<Batch>) {
         self.prefetch_remote(&batch);
+        let changes_before = self.shard.changes_bytes();
         let mut replies = std::mem::take(&mut batch.replies);
         self.timing.begin();
         let mut first = 0;
@@ -70,7 +73,14 @@ impl Core {
         self.lap_remote(&mut batch, all);
         batch.replies = replies;
         self.counters().remote_messages.add(1);
-        self.mesh.reply(from, batch);
+        // Who has only read may be told of what is not synced, but not of what is not even written.
+        let may_hear =
+            self.settings.log.fsync == Fsync::Always && self.shard.changes_bytes() == changes_before;
+        let position = if may_hear { 0 } else { self.shard.journal.end_position(&self.shard.keyspace) };
+        if let Some(Parked::Replies(from, batch)) = self.park(position, Parked::Replies(from, batch)) {
+            self.mesh.reply(from, batch);
+        }
+        self.shard.journal.seal_if_large(&mut self.shard.keyspace);
         self.deal_with_answers();
     }
 

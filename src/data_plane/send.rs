@@ -2,6 +2,7 @@
 
 use crate::data_plane::connection::{Closing, TurnReply};
 use crate::data_plane::core::{Core, Segment};
+use crate::data_plane::outbox::Outbox;
 use crate::sys::ring::{ArenaSend, Completion, Operation, Owned, Wait};
 
 /// What the arena keeps of the room that one turn needed.
@@ -11,8 +12,9 @@ impl Core {
     /// Sends the replies in the arena, submits everything else, and waits as told. Completions go to the backlog.
     pub(super) fn send_replies(&mut self, wait: Wait) {
         let segments = std::mem::take(&mut self.segments);
+        let acknowledged = self.acknowledged();
         for segment in &segments {
-            self.stage(segment, &segments);
+            self.stage(segment, &segments, acknowledged);
         }
         let mut completions = self.ring.turn(&self.out.bytes, &self.sends, wait);
         // First, for these point into the arena.
@@ -42,25 +44,26 @@ impl Core {
     }
 
     /// Stages the send of the replies that begin with a segment, or moves them to the outbox.
-    fn stage(&mut self, segment: &Segment, all: &[Segment]) {
+    fn stage(&mut self, segment: &Segment, all: &[Segment], acknowledged: u64) {
         let Some(connection) = self.connections.find_at(segment.connection) else {
             return;
         };
         let (index, waits) = (segment.connection, connection.outbox.is_some());
+        let is_gated = connection.gate > acknowledged;
         let reply = connection.turn_reply;
         let (mut start, mut end) = (segment.start, segment.end);
         match reply {
             TurnReply::None => return,
             // A segment after the first of several: it went with the first.
             TurnReply::Staged { .. } => return,
-            TurnReply::Whole { .. } if waits || self.has_shared(start, end) => {
+            TurnReply::Whole { .. } if waits || is_gated || self.has_shared(start, end) => {
                 return self.move_to_outbox(index, std::iter::once(segment));
             }
             TurnReply::Whole { .. } => {}
             TurnReply::Fragmented { first, .. } => {
                 let own = || std::iter::successors(Some(first), |&at| all[at as usize].next);
                 let own = || own().map(|at| &all[at as usize]);
-                if waits || own().any(|part| self.has_shared(part.start, part.end)) {
+                if waits || is_gated || own().any(|part| self.has_shared(part.start, part.end)) {
                     return self.move_to_outbox(index, own());
                 }
                 start = self.out.bytes.len() as u32;
@@ -92,7 +95,9 @@ impl Core {
         if connection.closing == Closing::Shut {
             return;
         }
+        let gate = connection.gate;
         let outbox = connection.outbox.get_or_insert_default();
+        outbox.close_gate(gate);
         for segment in segments {
             let (mut from, end) = (segment.start as usize, segment.end as usize);
             let first = self.out.shared.partition_point(|(position, _)| *position < from);
@@ -103,6 +108,7 @@ impl Core {
             }
             outbox.push_copy(&self.out.bytes[from..end]);
         }
+        self.gate(index, gate);
         self.send_outbox(index);
     }
 
@@ -138,9 +144,11 @@ impl Core {
     /// Starts the next send of what waits, unless one is under way.
     pub(super) fn send_outbox(&mut self, index: u32) {
         let token = self.connections.token(Operation::SendOwned, index);
+        let acknowledged = self.acknowledged();
         let connection = self.connections.at(index);
         let socket = connection.fd();
-        if let Some(parts) = connection.outbox.as_mut().and_then(|outbox| outbox.start_send()) {
+        let start = |outbox: &mut Box<Outbox>| outbox.start_send(acknowledged);
+        if let Some(parts) = connection.outbox.as_mut().and_then(start) {
             self.ring.send_owned(socket, token, parts);
         }
     }

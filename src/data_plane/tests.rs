@@ -35,6 +35,8 @@ fn two_cores() -> (Arc<Bridge>, Vec<Core>) {
             listeners: Vec::new(),
             mesh,
             bridge: bridge.clone(),
+            log: None,
+            first_transaction: 0,
             hasher: hasher.clone(),
             turn: Turn {
                 now_us: 0,

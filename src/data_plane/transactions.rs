@@ -6,6 +6,7 @@ use crate::commands::{Caller, Command, Run};
 use crate::data_plane::batch::{Planned, call_session, request, write_reply};
 use crate::data_plane::connection::{Closing, Connection, Stall};
 use crate::data_plane::core::Core;
+use crate::data_plane::log::Parked;
 use crate::data_plane::mesh::{Address, Post};
 use crate::data_plane::slow_log::shown_arguments;
 use crate::keyspace::Key;
@@ -155,6 +156,7 @@ impl Core {
         }
         self.reply(index, |out| Reply::new(out, Default::default()).array(queue.len()));
         self.connections.at(index).session.in_transaction = true;
+        let changes_before = self.shard.changes_bytes();
         for at in 0..queue.len() {
             let queued = queue.request(at);
             let Context { database, resp, no_touch } = context_of(&self.connections.at(index).session.caller);
@@ -171,7 +173,12 @@ impl Core {
                 self.lap_queued(index, &request);
             }
         }
-        self.connections.at(index).session.in_transaction = false;
+        let gate = self.shard.journal.end_position(&self.shard.keyspace);
+        let connection = self.connections.at(index);
+        connection.session.in_transaction = false;
+        if self.shard.changes_bytes() != changes_before {
+            connection.gate = gate;
+        }
         self.settle(index);
         // What CLIENT REPLY ON lets through behind what it muted was held.
         self.give_out(index);
@@ -281,7 +288,8 @@ impl Core {
     /// Lets an errand begin, or take what a shard has answered.
     fn advance(&mut self, mut errand: Errand, visit: Option<Box<Visit>>) {
         let (slots, hasher, now_us) = (self.shard.slots.clone(), self.hasher.clone(), self.turn.now_us);
-        let compass = Compass { slots: &slots, hasher: &hasher };
+        let is_logged = self.shard.journal.is_on();
+        let compass = Compass { slots: &slots, hasher: &hasher, is_logged };
         let failed = match &mut errand {
             Errand::Transaction(transaction) => std::mem::take(&mut transaction.failed),
             Errand::SlotMove(_) => Vec::new(),
@@ -342,27 +350,39 @@ impl Core {
     /// Brings what the shard has answered to where it belongs.
     pub(super) fn deal_with_answers(&mut self) {
         while let Some(answer) = self.shard.answers.pop_front() {
-            match answer {
-                Answer::Visited(visit) => match visit.ticket.home {
-                    home if home == self.shard.index => self.take_visit(visit),
-                    home => self.mesh.post(home, Post::Step(Step::Answer(visit))),
-                },
-                Answer::Reply { lane, sequence, reply } => {
-                    let address = address_of(lane, sequence);
-                    match lane.core == self.shard.index {
-                        true => self.take_late_reply(lane.core, address, &reply),
-                        false => self.mesh.post(lane.core, Post::Reply { address, reply }),
-                    }
+            let logged_to = match &answer {
+                Answer::Visited(visit) => visit.logged_to,
+                Answer::Reply { logged_to, .. } => *logged_to,
+                Answer::Moved { .. } => 0,
+            };
+            if let Some(Parked::Answer(answer)) = self.park(logged_to, Parked::Answer(answer)) {
+                self.deal_with(answer);
+            }
+        }
+    }
+
+    /// Brings an answer to where it belongs; what it tells of is acknowledged.
+    pub(super) fn deal_with(&mut self, answer: Answer) {
+        match answer {
+            Answer::Visited(visit) => match visit.ticket.home {
+                home if home == self.shard.index => self.take_visit(visit),
+                home => self.mesh.post(home, Post::Step(Step::Answer(visit))),
+            },
+            Answer::Reply { lane, sequence, reply, .. } => {
+                let address = address_of(lane, sequence);
+                match lane.core == self.shard.index {
+                    true => self.take_late_reply(lane.core, address, &reply),
+                    false => self.mesh.post(lane.core, Post::Reply { address, reply }),
                 }
-                Answer::Moved { lane, sequence, request } => {
-                    let address = address_of(lane, sequence);
-                    match lane.core == self.shard.index {
-                        true => {
-                            self.pauses.late_count -= 1;
-                            self.take_back(address, request);
-                        }
-                        false => self.mesh.post(lane.core, Post::Moved { address, request }),
+            }
+            Answer::Moved { lane, sequence, request } => {
+                let address = address_of(lane, sequence);
+                match lane.core == self.shard.index {
+                    true => {
+                        self.pauses.late_count -= 1;
+                        self.take_back(address, request);
                     }
+                    false => self.mesh.post(lane.core, Post::Moved { address, request }),
                 }
             }
         }

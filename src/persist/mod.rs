@@ -7,6 +7,7 @@
 //!
 //! Nothing here opens a file, reads a clock or starts a thread: whoever calls brings a `Disk` and the time.
 
+pub mod base;
 pub mod check;
 pub mod disk;
 pub mod effects;

@@ -1,5 +1,6 @@
 //! What the machine offers, behind safe functions: the ring, queues between cores, sockets, memory, SIMD.
 
+pub mod block;
 pub mod buffers;
 pub mod crash;
 pub mod crc16;

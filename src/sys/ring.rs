@@ -12,9 +12,10 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use bytes::Bytes;
-use io_uring::types::{Fd, SubmitArgs, Timespec};
+use io_uring::types::{Fd, FsyncFlags, SubmitArgs, Timespec};
 use io_uring::{IoUring, Submitter, opcode, squeue};
 
+use crate::sys::block::Block;
 use crate::sys::buffers::{Buffers, Received};
 
 /// Submission entries; more operations in a turn are submitted in several calls.
@@ -52,6 +53,10 @@ pub enum Operation {
     ReceiveBlock,
     Wake,
     Cancel,
+    /// Of a block, into a file; always completes.
+    WriteFile,
+    /// Of a file's data; always completes.
+    SyncFile,
 }
 
 /// Generations are counted modulo this.
@@ -74,6 +79,8 @@ impl Token {
             3 => Operation::SendOwned,
             4 => Operation::ReceiveBlock,
             5 => Operation::Wake,
+            7 => Operation::WriteFile,
+            8 => Operation::SyncFile,
             _ => Operation::Cancel,
         };
         Token { operation, generation: (packed >> 32) as u32 % GENERATIONS, index: packed as u32 }
@@ -99,6 +106,7 @@ pub struct Completion {
 pub enum Owned {
     Parts(Vec<Bytes>),
     Block(Vec<u8>),
+    Aligned(Block),
 }
 
 /// One reply range of the arena, to be sent to one socket.
@@ -167,6 +175,7 @@ pub struct Ring<E: Enter = Kernel> {
     in_flight_free: Vec<u32>,
     wake_count: Box<u64>,
     completions: Vec<Completion>,
+    split_submissions: u64,
 }
 
 impl<E: Enter> Ring<E> {
@@ -187,6 +196,7 @@ impl<E: Enter> Ring<E> {
             in_flight_free: Vec::new(),
             wake_count: Box::new(0),
             completions: Vec::new(),
+            split_submissions: 0,
         })
     }
 
@@ -240,6 +250,45 @@ impl<E: Enter> Ring<E> {
         let slot = self.hold(token, Owned::Block(block), Vec::new());
         let entry = opcode::Recv::new(Fd(socket), start, bytes).flags(libc::MSG_WAITALL).build();
         self.push(entry, Token::new(Operation::ReceiveBlock, 0, slot));
+    }
+
+    /// Writes a block at `offset` of a file; the result is as of `pwrite(2)`. The block comes back with the completion.
+    pub fn write_file(&mut self, file: RawFd, token: Token, block: Block, offset: u64) {
+        let entry = self.file_write(file, token, block, offset);
+        self.push(entry.0, entry.1);
+    }
+
+    /// Does that and then `fdatasync(2)`, which is cancelled (`ECANCELED`) unless all was written. `sync` completes last,
+    /// and says something about the block only if no submission was split since: see `split_submissions`.
+    pub fn write_and_sync_file(&mut self, file: RawFd, write: Token, sync: Token, block: Block, offset: u64) {
+        // Both have to be submitted together to be linked.
+        let queue = self.io.submission();
+        let has_room = queue.capacity() - queue.len() >= 2;
+        drop(queue);
+        if !has_room {
+            self.submit(Wait::No);
+        }
+        let (entry, token) = self.file_write(file, write, block, offset);
+        self.push(entry.flags(squeue::Flags::IO_LINK), token);
+        self.sync_file(file, sync);
+    }
+
+    /// `fdatasync(2)`.
+    pub fn sync_file(&mut self, file: RawFd, token: Token) {
+        self.push(opcode::Fsync::new(Fd(file)).flags(FsyncFlags::DATASYNC).build(), token);
+    }
+
+    /// How often the kernel took only a part of what was submitted.
+    pub fn split_submissions(&self) -> u64 {
+        self.split_submissions
+    }
+
+    fn file_write(&mut self, file: RawFd, token: Token, block: Block, offset: u64) -> (squeue::Entry, Token) {
+        let (start, bytes) =
+            (block.as_ptr(), u32::try_from(block.len()).expect("blocks are shorter than 4 GiB"));
+        let slot = self.hold(token, Owned::Aligned(block), Vec::new());
+        let entry = opcode::Write::new(Fd(file), start, bytes).offset(offset).build();
+        (entry, Token::new(Operation::WriteFile, 0, slot))
     }
 
     fn hold(&mut self, token: Token, owned: Owned, vectors: Vec<libc::iovec>) -> u32 {
@@ -303,6 +352,7 @@ impl<E: Enter> Ring<E> {
             if self.io.submission().is_empty() {
                 return;
             }
+            self.split_submissions += 1;
             // EBUSY: completions had to be reaped first. EINTR: a signal. EAGAIN: no memory for the request.
             // Whatever it was, entries point into the arena, so nothing may go on before they are taken.
             wait = Wait::No;
@@ -320,7 +370,10 @@ impl<E: Enter> Ring<E> {
             let received = io_uring::cqueue::buffer_select(entry.flags())
                 .map(|id| self.buffers.take(id, result.max(0) as u32));
             let mut owned = None;
-            if matches!(token.operation, Operation::SendOwned | Operation::ReceiveBlock) {
+            if matches!(
+                token.operation,
+                Operation::SendOwned | Operation::ReceiveBlock | Operation::WriteFile
+            ) {
                 let slot = token.index;
                 let mut held = self.in_flight[slot as usize].take().expect("an operation completes once");
                 self.in_flight_free.push(slot);

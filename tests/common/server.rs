@@ -142,6 +142,32 @@ impl Server {
         assert!(Command::new("sh").arg("-c").arg(line).status().expect("sh runs").success());
     }
 
+    /// Kills the process as `kill -9` does, and starts it again as `launch` says, with the same port and folder.
+    pub fn kill_and_restart(&mut self, launch: &Launch) {
+        self.child.kill().expect("it was running");
+        self.restart(launch);
+    }
+
+    /// Starts the process again when it has ended.
+    pub fn restart(&mut self, launch: &Launch) {
+        self.child.wait().expect("our child");
+        let (port, folder) = (self.port, self.folder.clone());
+        let launch = launch.clone().with("port", port);
+        let deadline = Instant::now() + START_WAIT;
+        loop {
+            let again = launch.spawn(port, folder.clone());
+            // What is dropped here must not take the folder with it.
+            std::mem::replace(self, again).folder = temporary_folder();
+            let is_ready = || Client::tcp("127.0.0.1", port).is_ok_and(|mut client| pongs(&mut client));
+            if self.wait_until(is_ready) {
+                return;
+            }
+            // The kernel takes the ring of a killed process apart a little later, and keeps its port until then.
+            let may_try = self.log().contains("in use") && Instant::now() < deadline;
+            assert!(may_try, "the server did not start again:\n{}", self.log());
+        }
+    }
+
     pub fn wait_for_end(&mut self) -> ExitStatus {
         let deadline = Instant::now() + START_WAIT;
         while Instant::now() < deadline {

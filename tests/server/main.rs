@@ -16,6 +16,7 @@ mod limits;
 mod login;
 mod monitor;
 mod pause;
+mod persistence;
 mod pipelines;
 mod programs;
 mod protocol;

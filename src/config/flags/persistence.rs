@@ -4,7 +4,6 @@ use super::super::flag::{Change::*, Emptiness, Flag, Kind::*, Status::*, row};
 use super::{BYTES_MAX, INT_MAX};
 
 const NO_SNAPSHOTS: &str = "snapshots are not built yet, so nothing would be saved";
-const NO_LOG: &str = "the append-only log is not built yet, so writes would not survive a restart";
 
 #[rustfmt::skip]
 pub static FLAGS: &[Flag] = &[
@@ -15,14 +14,14 @@ pub static FLAGS: &[Flag] = &[
     row("rdb-del-sync-files", Bool, "no", Live, Later, "Delete snapshots made for replication once they are used."),
     row("rdb-save-incremental-fsync", Bool, "yes", Live, Later, "Sync a snapshot to disk bit by bit while it is written."),
     row("stop-writes-on-bgsave-error", Bool, "yes", Live, Later, "Refuse writes after a snapshot has failed."),
-    row("appendonly", Bool, "no", Live, LaterOnly(&["no"], NO_LOG), "Log every write, to replay it after a restart."),
+    row("appendonly", Bool, "no", Live, Built, "Log every write, to replay it after a restart."),
     row("appendfilename", FileName(Emptiness::Refused), "appendonly.aof", Immutable, Later, "First part of the log files' names."),
-    row("appenddirname", FileName(Emptiness::Refused), "appendonlydir", Immutable, Later, "Directory of the log files, inside the working directory."),
-    row("appendfsync", Choice(&["everysec", "always", "no"]), "everysec", Live, Later, "When the log is synced to disk."),
+    row("appenddirname", FileName(Emptiness::Refused), "appendonlydir", Immutable, Built, "Directory of the log files, inside the working directory."),
+    row("appendfsync", Choice(&["everysec", "always", "no"]), "everysec", Live, Built, "When the log is synced to disk."),
     row("no-appendfsync-on-rewrite", Bool, "no", Live, Later, "Do not sync the log while it is compacted."),
     row("auto-aof-rewrite-percentage", Integer(0, INT_MAX), "100", Live, Later, "Growth in percent after which the log is compacted; 0 never does."),
     row("auto-aof-rewrite-min-size", Memory(0, BYTES_MAX), "67108864", Live, Later, "Bytes below which the log is not compacted."),
-    row("aof-load-truncated", Bool, "yes", Live, Later, "Start although the log ends in the middle of a record."),
+    row("aof-load-truncated", Bool, "yes", Live, Built, "Start although the log ends in the middle of a record."),
     row("aof-use-rdb-preamble", Bool, "yes", Live, Later, "Write the base of a compacted log as a snapshot."),
     row("aof-timestamp-enabled", Bool, "no", Live, Later, "Put times into the log, to restore it up to one."),
     row("aof-rewrite-incremental-fsync", Bool, "yes", Live, Later, "Sync a compacted log bit by bit while it is written."),

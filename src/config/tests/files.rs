@@ -32,7 +32,7 @@ fn all_problems_are_told_together_in_the_shape_of_redis() {
     let folder = Folder::new("problems");
     folder.write(
         "a.conf",
-        "port 1 # no comment here\nprot 2\nappendonly yes\nlogfile \"a\"b\nrename-command A B\n",
+        "port 1 # no comment here\nprot 2\ntls-port 6380\nlogfile \"a\"b\nrename-command A B\n",
     );
     let text = folder.start(&["a.conf", "--timeout", "x"], "").unwrap_err().to_string();
     let path = folder.0.join("a.conf");
@@ -46,8 +46,8 @@ wrong number of arguments
 >>> 'prot 2'
 There is no setting 'prot'; did you mean 'port'?
 {reading} 3
->>> 'appendonly yes'
-'appendonly yes' is refused: the append-only log is not built yet, so writes would not survive a restart. Remove the line or say 'appendonly no'.
+>>> 'tls-port 6380'
+'tls-port 6380' is refused: TLS is not built yet, so connections would be in the clear or fail. Remove the line or say 'tls-port 0'.
 {reading} 4
 >>> 'logfile \"a\"b'
 Unbalanced quotes in configuration line

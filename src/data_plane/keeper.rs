@@ -1,0 +1,138 @@
+//! One thread for what may wait: it makes and removes files of the logs and replaces the manifest. Cores ask it by a queue, and
+//! it wakes them.
+//!
+//! A core asks for at most one segment and one base at a time, which bounds the queue.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::bridge::Bridge;
+use crate::data_plane::disk::FolderDisk;
+use crate::data_plane::log::SEGMENT_BYTES;
+use crate::persist::manifest::{Manifest, Segment};
+use crate::persist::name::FileName;
+
+/// After an error the keeper tries again so often.
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
+/// Zeroes are written in pieces of this size.
+const ZEROES_BYTES: usize = 1 << 20;
+
+/// A file of a log, which the manifest names.
+pub struct KeptFile {
+    pub name: FileName,
+    pub file: File,
+    /// The same file, past the page cache, where the file system can do that.
+    pub direct: Option<File>,
+}
+
+/// What a core asks for.
+pub enum Wish {
+    /// The next segment of a shard, filled with zeroes if it will be overwritten block by block.
+    Segment { shard: u16, zeroed: bool },
+}
+
+/// What the keeper answers.
+pub enum Gift {
+    Segment(KeptFile),
+}
+
+/// A core's ends of the queues.
+pub struct Desk {
+    pub wishes: Sender<Wish>,
+    pub gifts: Receiver<Gift>,
+}
+
+/// The thread and what it works on.
+pub struct Keeper {
+    disk: FolderDisk,
+    manifest: Manifest,
+    bridge: Arc<Bridge>,
+    wishes: Receiver<Wish>,
+    gifts: Vec<Sender<Gift>>,
+}
+
+impl Keeper {
+    /// Starts the thread, for as many shards as the manifest has. It ends when the last desk is gone.
+    pub fn start(
+        disk: FolderDisk,
+        manifest: Manifest,
+        bridge: Arc<Bridge>,
+    ) -> io::Result<(Vec<Desk>, JoinHandle<()>)> {
+        let (asks, wishes) = channel();
+        let (mut desks, mut gifts) = (Vec::new(), Vec::new());
+        for _ in &manifest.shards {
+            let (give, take) = channel();
+            gifts.push(give);
+            desks.push(Desk { wishes: asks.clone(), gifts: take });
+        }
+        let mut keeper = Keeper { disk, manifest, bridge, wishes, gifts };
+        let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || keeper.run())?;
+        Ok((desks, thread))
+    }
+
+    fn run(&mut self) {
+        while let Ok(wish) = self.wishes.recv() {
+            match wish {
+                Wish::Segment { shard, zeroed } => {
+                    let Some(file) = self.insist(|keeper| keeper.make_segment(shard, zeroed)) else { return };
+                    self.give(shard, Gift::Segment(file));
+                }
+            }
+        }
+    }
+
+    /// Tries until it succeeds, or the server stops.
+    fn insist<T>(&mut self, mut act: impl FnMut(&mut Self) -> io::Result<T>) -> Option<T> {
+        let mut has_failed = false;
+        loop {
+            match act(self) {
+                Ok(done) => return Some(done),
+                Err(error) if !has_failed => tracing::warn!("Cannot change the files of the log: {error}"),
+                Err(_) => {}
+            }
+            has_failed = true;
+            if self.bridge.is_stopping() {
+                return None;
+            }
+            std::thread::sleep(RETRY_INTERVAL);
+        }
+    }
+
+    fn give(&self, shard: u16, gift: Gift) {
+        // A core that has stopped needs nothing any more.
+        let _ = self.gifts[usize::from(shard)].send(gift);
+        self.bridge.wakers[usize::from(shard)].wake();
+    }
+
+    fn make_segment(&mut self, shard: u16, zeroed: bool) -> io::Result<KeptFile> {
+        let mut manifest = self.manifest.clone();
+        let number = manifest.take_number();
+        manifest.shards[usize::from(shard)].segments.push(Segment { number, end: None });
+        let file = make_file(&self.disk, FileName::log(shard, number), zeroed)?;
+        manifest.replace(&self.disk).map_err(io::Error::other)?;
+        self.manifest = manifest;
+        Ok(file)
+    }
+}
+
+/// Makes an empty file, or one full of zeroes that are on the disk.
+pub fn make_file(disk: &FolderDisk, name: FileName, zeroed: bool) -> io::Result<KeptFile> {
+    let path = disk.path(&name.to_string());
+    let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(&path)?;
+    let mut direct = None;
+    if zeroed {
+        let zeroes = vec![0; ZEROES_BYTES];
+        for offset in (0..SEGMENT_BYTES).step_by(ZEROES_BYTES) {
+            file.write_all_at(&zeroes, offset)?;
+        }
+        file.sync_all()?;
+        // Where that cannot be done the page cache does.
+        direct = OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(&path).ok();
+    }
+    Ok(KeptFile { name, file, direct })
+}

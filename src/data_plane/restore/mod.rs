@@ -1,0 +1,268 @@
+//! What the server starts with: the logs of the last run, or nothing.
+//!
+//! ```text
+//! lock the folder -> read the manifest -> scan, decide, replay (a thread for each shard)
+//!   -> hand slots to their owners, if they have others than before -> a manifest with new segments
+//! ```
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::cluster::SlotMap;
+use crate::codec::record::Ticket;
+use crate::config::{Fsync, LogSettings};
+use crate::data_plane::disk::FolderDisk;
+use crate::data_plane::keeper::{KeptFile, make_file};
+use crate::data_plane::restore::slots::{are_at_home, bring_home};
+use crate::keyspace::{Keyspace, SLOT_COUNT};
+use crate::persist::base::{BaseWriter, RECORD_BYTES};
+use crate::persist::disk::{Disk, DiskError};
+use crate::persist::effects::write_entry;
+use crate::persist::load::{self, LoadError, Log, OnTorn};
+use crate::persist::manifest::{Base, FindError, Manifest, Segment, ShardFiles, find};
+use crate::persist::name::{FileName, LOCK};
+use crate::persist::recovery::Verdict;
+use crate::sys::host::random_seeds;
+
+mod slots;
+
+/// Numbers of transactions count up from the number of the run, shifted by this.
+const RUN_SHIFT: u32 = 40;
+
+/// Why the data of the last run cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    #[error("cannot use the folder {}: {source}", folder.display())]
+    Folder { folder: PathBuf, source: io::Error },
+    #[error(
+        "the folder {} is in use by another server: it has locked {LOCK} there. Stop it, or choose another `dir` or `appenddirname`",
+        folder.display()
+    )]
+    Locked { folder: PathBuf },
+    #[error("cannot read the manifest: {0}")]
+    Manifest(#[from] FindError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// What the cores begin with.
+pub struct Restored {
+    /// By shard.
+    pub shards: Vec<RestoredShard>,
+    pub disk: FolderDisk,
+    pub manifest: Manifest,
+    /// Held until the end.
+    pub lock: File,
+}
+
+/// What one core begins with.
+pub struct RestoredShard {
+    pub keyspace: Keyspace,
+    pub segment: KeptFile,
+    /// Where its log goes on.
+    pub position: u64,
+    /// To be written first: transactions that were found incomplete.
+    pub voids: Vec<Ticket>,
+}
+
+impl Restored {
+    /// The first number of a transaction in this run.
+    pub fn first_transaction(&self) -> u64 {
+        self.manifest.run << RUN_SHIFT
+    }
+}
+
+/// Reads what the folder has into key spaces, one for each shard of `slots`.
+pub fn restore(
+    settings: &LogSettings,
+    slots: &SlotMap,
+    empty: impl Fn() -> Keyspace + Sync,
+    now_ms: u64,
+) -> Result<Restored, RestoreError> {
+    let folder = &settings.folder;
+    let failed = |source| RestoreError::Folder { folder: folder.clone(), source };
+    let disk = FolderDisk::open(folder).map_err(failed)?;
+    let lock = File::create(disk.path(LOCK)).map_err(failed)?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => RestoreError::Locked { folder: folder.clone() },
+        TryLockError::Error(source) => failed(source),
+    })?;
+    let count = usize::from(slots.shards);
+    let (old, is_new) = match find(&disk)? {
+        Some(manifest) => (manifest, false),
+        None => (Manifest::new(random_seeds()[0], count), true),
+    };
+    let mut read = match is_new {
+        true => Read::nothing(&old, count, &empty),
+        false => Read::all(&disk, &old, settings, &empty, now_ms)?,
+    };
+    let mut manifest = read.manifest.clone();
+    manifest.run += 1;
+    let mut old_files = Vec::new();
+    if old.shards.len() != count || !are_at_home(&read.keyspaces, slots) {
+        tracing::info!("Keys are handed from {} shards to {count}", old.shards.len());
+        old_files.extend(manifest.files());
+        let position = read.ends.iter().copied().max().unwrap_or_default();
+        bring_home(&mut read.keyspaces, slots, &empty);
+        read.voids = vec![Vec::new(); count];
+        read.ends = vec![position; count];
+        manifest.shards = write_bases(&disk, &mut manifest, &read.keyspaces, position)?;
+    }
+    let mut segments = Vec::new();
+    for shard in 0..slots.shards {
+        let number = manifest.take_number();
+        manifest.shards[usize::from(shard)].segments.push(Segment { number, end: None });
+        let zeroed = settings.fsync == Fsync::Always;
+        segments.push(make_file(&disk, FileName::log(shard, number), zeroed).map_err(failed)?);
+    }
+    manifest.replace(&disk)?;
+    for file in load::leftovers(&disk, &manifest)? {
+        disk.remove(&file.to_string()).map_err(DiskError::of("remove", &file.to_string()))?;
+    }
+    let parts = read.keyspaces.into_iter().zip(segments).zip(read.ends).zip(read.voids);
+    let shards = parts
+        .map(|(((keyspace, segment), position), voids)| RestoredShard { keyspace, segment, position, voids })
+        .collect();
+    Ok(Restored { shards, disk, manifest, lock })
+}
+
+/// What was read of the folder.
+struct Read {
+    keyspaces: Vec<Keyspace>,
+    /// Where each log ends.
+    ends: Vec<u64>,
+    voids: Vec<Vec<Ticket>>,
+    /// The manifest that says so.
+    manifest: Manifest,
+}
+
+impl Read {
+    fn nothing(manifest: &Manifest, count: usize, empty: impl Fn() -> Keyspace) -> Self {
+        Read {
+            keyspaces: (0..count).map(|_| empty()).collect(),
+            ends: vec![0; count],
+            voids: vec![Vec::new(); count],
+            manifest: manifest.clone(),
+        }
+    }
+
+    fn all(
+        disk: &FolderDisk,
+        manifest: &Manifest,
+        settings: &LogSettings,
+        empty: &(impl Fn() -> Keyspace + Sync),
+        now_ms: u64,
+    ) -> Result<Self, RestoreError> {
+        let begun = Instant::now();
+        let scan = |shard: usize, files: &ShardFiles| {
+            load::scan(disk, manifest.folder, shard as u16, files, &mut |_| ())
+        };
+        let logs = in_parallel(&manifest.shards, scan)?;
+        let on_torn = if settings.cuts_torn_end { OnTorn::Cut } else { OnTorn::Stop };
+        let verdicts = load::decide(&logs, on_torn)?;
+        for (log, verdict) in logs.iter().zip(&verdicts) {
+            warn_of_losses(log, verdict);
+        }
+        let work: Vec<_> = logs.iter().zip(&manifest.shards).zip(&verdicts).collect();
+        let replay = |_: usize, ((log, files), verdict): &((&Log<'_>, &ShardFiles), &Verdict)| {
+            let mut keyspace = empty();
+            load::replay(log, files, verdict, &mut keyspace, now_ms, &mut |_| ())?;
+            Ok(keyspace)
+        };
+        let keyspaces: Vec<Keyspace> = in_parallel(&work, replay)?;
+        let databases = || keyspaces.iter().flat_map(|it| (0..it.database_count()).map(|at| it.len(at)));
+        tracing::info!(
+            keys = databases().sum::<usize>(),
+            seconds = begun.elapsed().as_secs_f64(),
+            "DB loaded from append only file"
+        );
+        let settled = load::settle(disk, manifest, &logs, &verdicts)?;
+        Ok(Read {
+            keyspaces,
+            ends: verdicts.iter().map(|verdict| verdict.end).collect(),
+            voids: verdicts.iter().map(|verdict| verdict.dropped.clone()).collect(),
+            manifest: settled,
+        })
+    }
+}
+
+fn warn_of_losses(log: &Log<'_>, verdict: &Verdict) {
+    if let load::Tail::Torn(torn) = &log.tail {
+        tracing::warn!("{torn}: what follows was not synced before a crash, and is cut off");
+    }
+    if !verdict.dropped.is_empty() {
+        tracing::warn!("{} transactions that a crash has interrupted are dropped", verdict.dropped.len());
+    }
+}
+
+/// Does the same for each of `items`, each in a thread of its own; gives the results in their order.
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    act: impl Fn(usize, &T) -> Result<R, LoadError> + Sync,
+) -> Result<Vec<R>, LoadError> {
+    std::thread::scope(|scope| {
+        let act = &act;
+        let threads: Vec<_> =
+            items.iter().enumerate().map(|(index, item)| scope.spawn(move || act(index, item))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a reader does not panic")).collect()
+    })
+}
+
+/// Writes the keys of all shards as bases at `position`.
+fn write_bases(
+    disk: &FolderDisk,
+    manifest: &mut Manifest,
+    keyspaces: &[Keyspace],
+    position: u64,
+) -> Result<Vec<ShardFiles>, DiskError> {
+    let mut shards = Vec::new();
+    for (shard, keyspace) in keyspaces.iter().enumerate() {
+        let number = manifest.take_number();
+        write_base(disk, FileName::base(shard as u16, number), manifest.folder, keyspace, position)?;
+        shards.push(ShardFiles { base: Some(Base { number, position }), segments: Vec::new() });
+    }
+    Ok(shards)
+}
+
+fn write_base(
+    disk: &FolderDisk,
+    name: FileName,
+    folder: u64,
+    keyspace: &Keyspace,
+    position: u64,
+) -> Result<(), DiskError> {
+    let file = name.to_string();
+    disk.create(&file).map_err(DiskError::of("create", &file))?;
+    let (mut out, mut effects) = (Vec::new(), Vec::new());
+    let (mut offset, mut count) = (0, 0);
+    let mut writer = BaseWriter::new(folder, name, position, &mut out);
+    let mut flush = |out: &mut Vec<u8>| {
+        disk.write_at(&file, offset, out).map_err(DiskError::of("write", &file))?;
+        offset += out.len() as u64;
+        out.clear();
+        Ok::<_, DiskError>(())
+    };
+    for database in 0..keyspace.database_count() {
+        for slot in 0..SLOT_COUNT as u16 {
+            keyspace.visit_slot(database, slot, usize::MAX, 0, |entry| {
+                write_entry(&mut effects, database, slot, entry);
+                count += 1;
+            });
+            if effects.len() >= RECORD_BYTES {
+                writer.effects(&effects, &mut out);
+                effects.clear();
+                flush(&mut out)?;
+            }
+        }
+    }
+    if !effects.is_empty() {
+        writer.effects(&effects, &mut out);
+    }
+    writer.finish(count, &mut out);
+    flush(&mut out)?;
+    disk.sync(&file).map_err(DiskError::of("sync", &file))
+}

@@ -1,0 +1,261 @@
+//! What was acknowledged is there after the process was killed, whatever it was doing, and no command is there in part.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::common::random::Random;
+use super::common::{Client, Launch, Server, Value};
+
+/// Kills in one test; BASALT_KILLS asks for more.
+const KILLS: usize = 6;
+const WRITERS: usize = 8;
+/// Keys that one writer writes together; they lie on all shards.
+const GROUP: usize = 4;
+
+fn launch(fsync: &str, shards: usize) -> Launch {
+    Launch::basalt()
+        .shards(shards)
+        .with("appendonly", "yes")
+        .with("appendfsync", fsync)
+        .with("enable-debug-command", "yes")
+}
+
+/// What one writer knows: the last number it was told was written, and the last it asked for.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    acknowledged: i64,
+    asked: i64,
+}
+
+/// Writes rising numbers until the server is gone: as a single key, as a group by MSET, and as a group by EXEC.
+fn write(port: u16, writer: usize, mut known: Known, stop: &AtomicBool) -> Known {
+    let Ok(mut client) = Client::tcp("127.0.0.1", port) else { return known };
+    while !stop.load(Ordering::Relaxed) {
+        let number = known.asked + 1;
+        known.asked = number;
+        let group = |kind: &str| -> Vec<String> {
+            (0..GROUP).map(|index| format!("{kind}:{writer}:{index}")).collect()
+        };
+        let mut sent = format!("SET single:{writer} {number}\r\nMSET");
+        group("mset").iter().for_each(|key| sent += &format!(" {key} {number}"));
+        sent += "\r\nMULTI\r\n";
+        group("exec").iter().for_each(|key| sent += &format!("SET {key} {number}\r\n"));
+        sent += &format!("RENAME move:{writer}:{} move:{writer}:{number}\r\nEXEC\r\n", number - 1);
+        if client.try_send(sent.as_bytes()).is_err() {
+            return known;
+        }
+        for _ in 0..GROUP + 5 {
+            match client.try_read() {
+                Ok(reply) => assert!(!reply.is_error(), "{reply:?}"),
+                Err(_) => return known,
+            }
+        }
+        known.acknowledged = number;
+    }
+    known
+}
+
+fn number(client: &mut Client, key: &str) -> i64 {
+    match client.ask(&format!("GET {key}")) {
+        Value::Bulk(digits) => String::from_utf8(digits).expect("digits").parse().expect("a number"),
+        Value::Null => 0,
+        other => panic!("{key}: {other:?}"),
+    }
+}
+
+fn check(server: &Server, writer: usize, known: Known, round: usize) -> i64 {
+    let mut client = server.client();
+    let single = number(&mut client, &format!("single:{writer}"));
+    let is_known = |found: i64| (known.acknowledged..=known.asked).contains(&found);
+    assert!(
+        is_known(single),
+        "round {round}, writer {writer}: {single}, {}..={}",
+        known.acknowledged,
+        known.asked
+    );
+    for kind in ["mset", "exec"] {
+        let found: Vec<_> =
+            (0..GROUP).map(|index| number(&mut client, &format!("{kind}:{writer}:{index}"))).collect();
+        assert!(
+            found.iter().all(|one| *one == found[0]),
+            "round {round}, writer {writer}, {kind} in part: {found:?}"
+        );
+        assert!(
+            is_known(found[0]),
+            "round {round}, writer {writer}, {kind}: {found:?}, {}",
+            known.acknowledged
+        );
+    }
+    // The key that is renamed is there once, under the name of the last group.
+    let last = number(&mut client, &format!("exec:{writer}:0"));
+    let there: Vec<_> = (known.acknowledged..=known.asked)
+        .filter(|at| client.ask(&format!("EXISTS move:{writer}:{at}")) == Value::Integer(1))
+        .collect();
+    assert_eq!(there, [last], "round {round}, writer {writer}: a rename is in part");
+    known.asked
+}
+
+fn kill_under_load(fsync: &str, shards: usize) {
+    let kills = std::env::var("BASALT_KILLS").map_or(KILLS, |count| count.parse().expect("a number"));
+    let launch = launch(fsync, shards);
+    let mut server = launch.start();
+    let (mut random, seed) = Random::printed();
+    let mut known = [Known::default(); WRITERS];
+    let mut client = server.client();
+    for writer in 0..WRITERS {
+        client.ask(&format!("SET move:{writer}:0 here"));
+    }
+    for round in 0..kills {
+        let stop = AtomicBool::new(false);
+        let pause = Duration::from_millis(random.below(300) as u64);
+        let port = server.port;
+        known = std::thread::scope(|scope| {
+            let begin = |writer| {
+                let (known, stop) = (known[writer], &stop);
+                scope.spawn(move || write(port, writer, known, stop))
+            };
+            let writers: Vec<_> = (0..WRITERS).map(begin).collect();
+            std::thread::sleep(pause);
+            server.kill_and_restart(&launch);
+            stop.store(true, Ordering::Relaxed);
+            let ended: Vec<_> = writers.into_iter().map(|writer| writer.join().expect("no panic")).collect();
+            ended.try_into().unwrap_or_else(|_| unreachable!("as many end as began"))
+        });
+        for (writer, known) in known.iter_mut().enumerate() {
+            // What was asked for last may be there or not: the next number is a new one.
+            let asked = check(&server, writer, *known, round);
+            let found = number(&mut server.client(), &format!("exec:{writer}:0"));
+            let mut client = server.client();
+            if found != asked {
+                client.ask(&format!("RENAME move:{writer}:{found} move:{writer}:{asked}"));
+            }
+            *known = Known { acknowledged: 0, asked };
+            for key in ["single", "mset", "exec"] {
+                let names = if key == "single" {
+                    vec![format!("single:{writer}")]
+                } else {
+                    (0..GROUP).map(|index| format!("{key}:{writer}:{index}")).collect()
+                };
+                for name in names {
+                    client.ask(&format!("SET {name} {asked}"));
+                }
+            }
+            known.acknowledged = asked;
+        }
+    }
+    println!("{kills} kills under load with {fsync} on {shards} shards, seed {seed}");
+}
+
+#[test]
+fn a_kill_loses_nothing_acknowledged_under_everysec() {
+    kill_under_load("everysec", 2);
+}
+
+#[test]
+fn a_kill_loses_nothing_acknowledged_under_always() {
+    kill_under_load("always", 2);
+}
+
+#[test]
+fn a_kill_loses_nothing_acknowledged_by_one_shard() {
+    kill_under_load("no", 1);
+}
+
+#[test]
+fn every_kind_of_change_is_replayed() {
+    let launch = launch("everysec", 3);
+    let mut server = launch.start();
+    let mut client = server.client();
+    let large = "x".repeat(40_000);
+    for line in [
+        "SET int 12345",
+        "SET text hello",
+        "SET float 1",
+        "INCRBYFLOAT float 0.5",
+        "APPEND raw ab",
+        "APPEND raw cd",
+        "SETRANGE range 10 tail",
+        "SETBIT bits 1000 1",
+        "BITFIELD field SET u8 #3 200",
+        "SET gone 1",
+        "DEL gone",
+        "SET soon 1 PX 1",
+        "SET later 1 EX 1000",
+        "SET kept 1 EX 1000",
+        "PERSIST kept",
+        "SET moved 1",
+        "MOVE moved 3",
+        "RENAME text renamed",
+        "COPY int copied",
+        "MSET a 1 b 2 c 3 d 4",
+        "SELECT 2",
+        "SET x 1",
+        "SET y 2",
+        "FLUSHDB",
+        "SET z 3",
+        "SELECT 4",
+        "SET other 4",
+        "SWAPDB 2 4",
+        "SELECT 0",
+        "GETDEL copied",
+        "GETEX later EX 500",
+        &format!("SET large {large}"),
+        "APPEND large y",
+        "SETRANGE large 5 abc",
+        "DEBUG MOVE-SLOT 0 1",
+        "DEBUG MOVE-SLOT 12182 0",
+        "SET foo 1",
+        "DEBUG MOVE-SLOT 12182 1",
+        "INCR foo",
+    ] {
+        let reply = client.ask(line);
+        assert!(!reply.is_error(), "{}: {reply:?}", &line[..line.len().min(40)]);
+    }
+    std::thread::sleep(Duration::from_millis(20));
+    let look = |server: &Server| -> Vec<Value> {
+        let mut client = server.client();
+        let mut seen = vec![client.ask("DEBUG DIGEST")];
+        for line in [
+            "GET soon",
+            "PEXPIRETIME later",
+            "PEXPIRETIME kept",
+            "OBJECT ENCODING raw",
+            "OBJECT ENCODING int",
+            "OBJECT ENCODING float",
+            "DBSIZE",
+            "STRLEN large",
+            "GET float",
+        ] {
+            seen.push(client.ask(line));
+        }
+        for database in [2, 3, 4] {
+            client.ask(&format!("SELECT {database}"));
+            seen.push(client.ask("DBSIZE"));
+        }
+        seen
+    };
+    let before = look(&server);
+    for _ in 0..3 {
+        server.kill_and_restart(&launch);
+        assert_eq!(look(&server), before);
+    }
+    server.signal("TERM");
+    server.wait_for_end();
+    server.restart(&launch);
+    assert_eq!(look(&server), before);
+}
+
+#[test]
+fn the_number_of_shards_may_change() {
+    let mut server = launch("everysec", 1).start();
+    let mut client = server.client();
+    for index in 0..1000 {
+        client.ask(&format!("SET key:{index} value:{index} EX {}", 10_000 + index));
+    }
+    let digest = client.ask("DEBUG DIGEST");
+    for shards in [3, 2, 1, 4] {
+        server.kill_and_restart(&launch("everysec", shards));
+        assert_eq!(server.client().ask("DEBUG DIGEST"), digest, "{shards} shards");
+        assert_eq!(server.client().ask("DBSIZE"), Value::Integer(1000));
+    }
+}
