@@ -207,9 +207,9 @@ pub struct CompareArguments {
     /// first server is the one that ratios refer to.
     #[arg(long = "server", value_name = "NAME=COMMAND|ADDRESS", required = true, value_parser = parse_server)]
     pub servers: Vec<NamedCommand>,
-    /// {get,set,incr,ping}-d<value bytes>-c<connections>-p<pipeline>, where parts may be left out; a preset; or a TOML
-    /// file. Repeat for several.
-    #[arg(long = "workload", value_name = "NAME", required_unless_present_any = ["command", "mix"],
+    /// {get,set,mix,incr,mset10,ping}-d<value bytes>-c<connections>-p<pipeline>, where parts may be left out; a preset;
+    /// or a TOML file. mix is one SET to ten GETs. Repeat for several, or separate them with commas.
+    #[arg(long = "workload", value_name = "NAME", value_delimiter = ',', required_unless_present_any = ["command", "mix"],
           conflicts_with_all = ["command", "mix", "preload", "connections", "pipeline", "value_size"], value_parser = Workload::parse)]
     pub workloads: Vec<Workload>,
     #[command(flatten)]
@@ -232,6 +232,9 @@ pub struct CompareArguments {
     /// Write all results to this file, too.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write a table with a row for each workload to this file, as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
     /// Write a page with tables and charts to this file, which a browser shows without anything else.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,

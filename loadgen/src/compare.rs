@@ -82,6 +82,7 @@ pub fn compare(arguments: &CompareArguments, interrupt: &Interrupt) -> Result<Co
         seed: load.seed,
         boost: arguments.boost,
         workloads: Vec::new(),
+        failures: Vec::new(),
     };
     println!("{}", comparison.machine);
     let mut comparing =
@@ -90,7 +91,15 @@ pub fn compare(arguments: &CompareArguments, interrupt: &Interrupt) -> Result<Co
         return if interrupt.is_set() { Ok(comparison) } else { Err(error) };
     }
     for workload in &workloads {
-        let result = comparing.run_workload(workload)?;
+        let result = match comparing.run_workload(workload) {
+            // The others are worth having all the same.
+            Err(error @ CompareError::Failed { .. }) => {
+                eprintln!("  {error}");
+                comparison.failures.push(error.to_string());
+                continue;
+            }
+            outcome => outcome?,
+        };
         if let Some(result) = result {
             println!("\n{}", result.table());
             comparison.workloads.push(result);

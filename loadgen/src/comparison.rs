@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::report::{RunReport, grouped};
+use crate::report::{RunReport, ServerReport, grouped};
 
 /// Percent of its CPUs from which on the generator counts as the bottleneck.
 const GENERATOR_FULL: f64 = 95.0;
@@ -20,6 +20,8 @@ pub struct Comparison {
     pub seed: u64,
     pub boost: bool,
     pub workloads: Vec<WorkloadResult>,
+    /// Workloads that could not be measured, with the reason.
+    pub failures: Vec<String>,
 }
 
 /// One workload on every server.
@@ -204,12 +206,12 @@ impl ServerResult {
         let mut remarks = Vec::new();
         let name = &self.name;
         let (generator, others) = (self.generator_cpu_percent.median, self.other_cpu_percent.most);
-        if generator >= GENERATOR_FULL {
+        if self.generator_is_full() {
             remarks.push(format!(
                 "{name}: the generator was the bottleneck (its CPU {generator:.0} %): compare CPU, not requests/s"
             ));
         }
-        if others >= OTHERS_BUSY {
+        if self.machine_is_busy() {
             remarks.push(format!("{name}: the machine was busy with other work (up to {others:.0} % of it)"));
         }
         if self.rounds.iter().any(|round| round.server.is_none()) {
@@ -217,14 +219,26 @@ impl ServerResult {
                 "{name}: its CPU time is not known; an address can name its process, as in HOST:PORT@PID"
             ));
         }
-        let disagreeing = self.rounds.iter().filter_map(|round| round.server);
-        if let Some(server) = disagreeing.into_iter().find(|server| !server.accounts_agree) {
+        if let Some(server) = self.disagreeing_accounts() {
             let (exact, ticks) = (server.cpu_us_per_request, server.tick_cpu_us_per_request);
             remarks.push(format!(
                 "{name}: two accounts of its CPU disagree: {exact:.3} us/request by schedstat, {ticks:.3} by ticks"
             ));
         }
         remarks
+    }
+
+    pub fn generator_is_full(&self) -> bool {
+        self.generator_cpu_percent.median >= GENERATOR_FULL
+    }
+
+    pub fn machine_is_busy(&self) -> bool {
+        self.other_cpu_percent.most >= OTHERS_BUSY
+    }
+
+    /// The first round whose two accounts of the server's CPU time differ.
+    pub fn disagreeing_accounts(&self) -> Option<ServerReport> {
+        self.rounds.iter().filter_map(|round| round.server).find(|server| !server.accounts_agree)
     }
 }
 
@@ -262,6 +276,7 @@ pub mod tests {
             seed: 1,
             boost: false,
             workloads: vec![WorkloadResult::of("w", "GET k", servers, Control::None).unwrap()],
+            failures: Vec::new(),
         }
     }
 

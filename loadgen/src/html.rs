@@ -2,6 +2,7 @@
 
 mod chart;
 mod compare_page;
+mod overview_table;
 mod run_page;
 mod scale;
 
@@ -92,7 +93,7 @@ mod tests {
         for tag in page.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()) {
             let name = tag.trim_start_matches('/').split_whitespace().next().unwrap();
             match name {
-                "!doctype" | "meta" | "br" | "line" | "circle" | "path" => (),
+                "!doctype" | "meta" | "br" | "line" | "circle" | "path" | "rect" => (),
                 _ if tag.starts_with('/') => assert_eq!(open.pop(), Some(name), "{tag} in {page}"),
                 _ => open.push(name),
             }
@@ -126,6 +127,31 @@ mod tests {
         let page = compare_page(&sample_comparison());
         check(&page);
         assert!(page.contains("class=\"curve s0\"") && page.contains("class=\"curve s1\""), "{page}");
+        assert!(!page.contains("<details"), "one workload needs no overview: {page}");
+    }
+
+    #[test]
+    fn many_workloads_are_an_overview_that_unfolds() {
+        let mut comparison = sample_comparison();
+        for name in ["get-d64-c50-p1", "get-d64-c50-p16", "set-d64-c50-p1"] {
+            let mut workload = sample_comparison().workloads.remove(0);
+            workload.name = name.to_owned();
+            comparison.workloads.push(workload);
+        }
+        // Where a ratio is not known there is nothing to draw.
+        comparison.workloads[1].servers[1].cpu_ratio =
+            crate::comparison::Spread { median: 0.0, least: 0.0, most: 0.0 };
+        let page = compare_page(&comparison);
+        check(&page);
+        assert_eq!(
+            (page.matches("<details").count(), page.matches("class=\"group\"").count()),
+            (4, 3),
+            "{page}"
+        );
+        assert!(
+            page.contains("href=\"#get-d64-c50-p16\"") && page.contains("id=\"get-d64-c50-p16\""),
+            "{page}"
+        );
     }
 
     #[test]

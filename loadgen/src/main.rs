@@ -18,6 +18,7 @@ mod latency;
 mod launch;
 mod load;
 mod mix;
+mod overview;
 mod plain;
 mod preload;
 mod preset;
@@ -104,6 +105,12 @@ fn exit_code(report: &RunReport) -> ExitCode {
 fn compare(arguments: &CompareArguments) -> Result<ExitCode, Box<dyn Error>> {
     let interrupt = Interrupt::on_signals()?;
     let comparison = compare::compare(arguments, &interrupt)?;
+    if comparison.workloads.len() > 1 {
+        println!("{}", overview::text(&comparison));
+    }
+    if let Some(path) = &arguments.markdown {
+        write_text(path, &overview::markdown(&comparison))?;
+    }
     if let Some(path) = &arguments.json {
         write_json(path, &comparison)?;
     }
@@ -114,7 +121,8 @@ fn compare(arguments: &CompareArguments) -> Result<ExitCode, Box<dyn Error>> {
         eprintln!("basalt-load: interrupted, results are those of the rounds up to then");
         return Ok(ExitCode::from(INTERRUPTED));
     }
-    Ok(ExitCode::SUCCESS)
+    comparison.failures.iter().for_each(|failure| eprintln!("basalt-load: {failure}"));
+    Ok(if comparison.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Box<dyn Error>> {

@@ -59,12 +59,6 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// Of one plain command.
-    pub fn of_command(line: &str) -> Recipe {
-        let commands = vec![WeightedLine { weight: 1, line: line.to_owned() }];
-        Recipe { commands, ..Recipe::default() }
-    }
-
     pub fn of_preset(name: &str) -> Result<Recipe, RecipeError> {
         let text = preset::find(name).ok_or_else(|| RecipeError::NoPreset(name.to_owned()))?;
         Recipe::of_file(&text.parse().expect("a test reads every preset"))

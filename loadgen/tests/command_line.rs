@@ -200,7 +200,7 @@ fn servers_are_compared_in_rounds_with_a_control() {
     let output = compare(&results, &[&servers[..], &workloads[..], &files].concat());
     let (table, errors) = texts(&output);
     assert!(output.status.success(), "{errors}");
-    assert!(table.contains("ping-d64-c3-p4: PING (2 rounds)") && table.contains("noise: one'"), "{table}");
+    assert!(table.contains("ping-c3-p4: PING (2 rounds)") && table.contains("noise: one'"), "{table}");
     let document = results.document();
     let servers = document["workloads"][0]["servers"].as_array().unwrap();
     let names: Vec<&str> = servers.iter().map(|server| server["name"].as_str().unwrap()).collect();

@@ -1,5 +1,6 @@
 //! The page of a comparison: for each workload a table, what it is worth, and the servers' charts overlaid.
 
+use super::overview_table::overview_table;
 use super::run_page::{Named, charts, describe_load};
 use super::{COLOURS, escape, notes, page, three_digits, time_text};
 use crate::comparison::{Comparison, ServerResult, Spread, WorkloadResult};
@@ -21,10 +22,20 @@ pub fn compare_page(comparison: &Comparison) -> String {
         escape(&comparison.machine),
         three_digits(comparison.seconds)
     );
-    for workload in &comparison.workloads {
-        body += &section(workload);
+    body += &notes("bad-box", &comparison.failures);
+    match &comparison.workloads[..] {
+        [only] => body += &section(only),
+        several => {
+            body += &overview_table(several);
+            body += "<h2>Details</h2>\n<p>Each workload with its spread, what it is worth, and charts.</p>\n";
+            several.iter().for_each(|workload| body += &folded(workload));
+        }
     }
     page(&format!("basalt-load: {title}"), &body)
+}
+
+fn folded(workload: &WorkloadResult) -> String {
+    format!("<details>\n<summary>{}</summary>\n{}</details>\n", escape(&workload.name), section(workload))
 }
 
 fn section(workload: &WorkloadResult) -> String {
@@ -32,8 +43,9 @@ fn section(workload: &WorkloadResult) -> String {
     let load = describe_load(&workload.servers[0].rounds[0]);
     // Without the address, which differs.
     let load = load.split_once(" · ").map_or("", |(_, rest)| rest);
+    // The anchor stands inside of what is folded: a browser that goes there unfolds it.
     let mut text = format!(
-        "<h2>{}</h2>\n<p><code>{}</code> · {load} · {rounds} rounds in turns, medians with least and most</p>\n",
+        "<h2 id=\"{0}\">{0}</h2>\n<p><code>{1}</code> · {load} · {rounds} rounds in turns, medians with least and most</p>\n",
         escape(&workload.name),
         escape(&workload.command)
     );
