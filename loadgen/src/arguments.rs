@@ -52,6 +52,8 @@ pub enum Action {
     Run(RunArguments),
     /// Start several servers and measure them side by side, in turns.
     Compare(CompareArguments),
+    /// Measure one server with more and more cores, and fit the Universal Scalability Law.
+    Scale(ScaleArguments),
     /// Check every reply of a server against a model of what was written to it.
     Verify(VerifyArguments),
     /// Publish messages to subscribers and measure how many arrive, and how fast.
@@ -245,6 +247,40 @@ pub struct CompareArguments {
 }
 
 #[derive(Args, Clone)]
+pub struct ScaleArguments {
+    /// The server's command. It holds {port}, and {cpus} or {shards}, which differ from row to row; and may hold {dir}.
+    #[arg(long, value_name = "COMMAND", value_parser = parse_scaling)]
+    pub server: String,
+    /// What is sent, as compare names it.
+    #[arg(long, value_name = "NAME", default_value = "get-p16", value_parser = Workload::parse)]
+    pub workload: Workload,
+    /// Numbers of shards [default: 1 to half of the CPUs, as the generator has the others; with two CPUs 1 and 2].
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub shards: Vec<u32>,
+    /// Keys are numbers below this [default: 100000].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub key_space: Option<u64>,
+    /// How often every size is measured.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// Seconds to measure each time.
+    #[arg(long, value_name = "S", default_value = "3", value_parser = parse_seconds)]
+    pub seconds: Duration,
+    /// Seconds without any reply after which the server counts as stuck and the run fails.
+    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_seconds)]
+    pub reply_timeout: Duration,
+    /// Run servers and generator ahead of everything else on the machine (root only).
+    #[arg(long)]
+    pub boost: bool,
+    /// Write the table to this file, too, as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Write the results to this file, too.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
 pub struct VerifyArguments {
     #[command(flatten)]
     pub access: AccessArguments,
@@ -395,6 +431,14 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     }
 }
 
+fn parse_scaling(text: &str) -> Result<String, String> {
+    let scales = text.contains("{cpus}") || text.contains("{shards}");
+    match text.contains("{port}") && scales {
+        true => Ok(text.to_owned()),
+        false => Err("a command must hold {port}, and {cpus} or {shards}".to_owned()),
+    }
+}
+
 fn parse_server(text: &str) -> Result<NamedCommand, String> {
     let (name, command) = text.split_once('=').ok_or("a server is NAME=COMMAND")?;
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.+".contains(letter);
@@ -440,6 +484,15 @@ mod tests {
             "--preset cache --workload file",
         ] {
             assert!(parse(&format!("basalt-load run {wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_scales_is_told_how() {
+        assert!(parse("basalt-load scale --server 's --port {port} --cpus {cpus}' --shards 1,2,4").is_ok());
+        for wrong in ["--server 's {port}'", "--server 's {shards}'", "--server 's {port} {cpus}' --shards 0"]
+        {
+            assert!(parse(&format!("basalt-load scale {wrong}")).is_err(), "{wrong}");
         }
     }
 

@@ -29,6 +29,8 @@ mod reply;
 mod report;
 mod ring;
 mod run;
+mod scalability;
+mod scale;
 mod server;
 mod sizes;
 mod target;
@@ -46,7 +48,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Action, Arguments, CompareArguments, PubsubArguments, RunArguments, VerifyArguments};
+use arguments::{
+    Action, Arguments, CompareArguments, PubsubArguments, RunArguments, ScaleArguments, VerifyArguments,
+};
 use interrupt::Interrupt;
 use report::{Ended, RunReport, write_json, write_text};
 use run::Run;
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().action {
         Action::Run(arguments) => run(&arguments),
         Action::Compare(arguments) => compare(&arguments),
+        Action::Scale(arguments) => scale(&arguments),
         Action::Verify(arguments) => verify(&arguments),
         Action::Pubsub(arguments) => pubsub(&arguments),
         Action::Launch(arguments) => {
@@ -123,6 +128,22 @@ fn compare(arguments: &CompareArguments) -> Result<ExitCode, Box<dyn Error>> {
     }
     comparison.failures.iter().for_each(|failure| eprintln!("basalt-load: {failure}"));
     Ok(if comparison.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn scale(arguments: &ScaleArguments) -> Result<ExitCode, Box<dyn Error>> {
+    let interrupt = Interrupt::on_signals()?;
+    let report = scale::scale(arguments, &interrupt)?;
+    print!("{}", report.table());
+    if let Some(path) = &arguments.markdown {
+        write_text(path, &report.table())?;
+    }
+    if let Some(path) = &arguments.json {
+        write_json(path, &report)?;
+    }
+    if interrupt.is_set() {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    Ok(if report.fit.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Box<dyn Error>> {
