@@ -7,7 +7,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::arguments::{
-    CompareArguments, Cpus, LoadArguments, NamedCommand, RecipeArguments, ScaleArguments,
+    CompareArguments, Cpus, LoadArguments, LoginArguments, NamedCommand, RecipeArguments, ScaleArguments,
 };
 use crate::arrivals::Spacing;
 use crate::compare::{CompareError, compare};
@@ -93,6 +93,8 @@ fn comparison_of(arguments: &ScaleArguments, split: &Split) -> CompareArguments 
         servers: split.sizes.iter().map(server).collect(),
         workloads: vec![arguments.workload.clone()],
         recipe: RecipeArguments { key_space: arguments.key_space, ..RecipeArguments::default() },
+        // It starts its servers itself, which want no password.
+        login: LoginArguments { user: None, password: None, resp: 2, database: 0 },
         rounds: arguments.rounds,
         control: false,
         server_cpus: None,
