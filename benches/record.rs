@@ -5,6 +5,8 @@ mod common;
 
 use basalt::codec::effect::{Spot, Value, decode, write_stored};
 use basalt::codec::record::{Kind, Seed, begin, finish, read};
+use basalt::keyspace::{Hasher, Keyspace, Recency};
+use basalt::persist::replay::Replay;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 
@@ -60,4 +62,40 @@ fn checksum_of_a_chunk(bencher: Bencher) {
     let seed = Seed::new(1, 2);
     let mut buffer = vec![1; 64 << 10];
     bencher.counter(BytesCount::new(buffer.len())).bench_local(|| finish(black_box(&mut buffer), 0, 7, seed));
+}
+
+/// A million keys of 16 and 64 bytes from records of one effect each, 64 records at a time, into an empty key space and into
+/// one that has them all.
+#[divan::bench(args = ["empty", "full"], sample_count = 3, sample_size = 1)]
+fn replay_of_a_million(bencher: Bencher, target: &str) {
+    const KEYS: usize = 1_000_000;
+    let mut effects = Vec::new();
+    let ends: Vec<usize> = (0..KEYS)
+        .map(|number| {
+            // As a log has them: in no order of the table.
+            let number = number * 611_953 % KEYS;
+            let spot = Spot { database: 0, slot: (number * 7919 % 16_384) as u16 };
+            write_stored(&mut effects, spot, &common::name(number), Value::Plain(&VALUE), None);
+            effects.len()
+        })
+        .collect();
+    let run = |keyspace: &mut Keyspace| {
+        let mut replay = Replay::new(keyspace, common::NOW_MS);
+        let mut start = 0;
+        for batch in ends.chunks(64) {
+            let records = batch.iter().map(|&end| &effects[std::mem::replace(&mut start, end)..end]);
+            replay.apply(records).expect("valid");
+        }
+    };
+    let fresh = || Keyspace::new(1, Hasher::seeded(1), Recency::Lru);
+    bencher
+        .counter(ItemsCount::new(KEYS))
+        .with_inputs(|| {
+            let mut keyspace = fresh();
+            if target == "full" {
+                run(&mut keyspace);
+            }
+            keyspace
+        })
+        .bench_local_refs(run);
 }
