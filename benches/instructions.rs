@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use basalt::cluster::{SlotMap, slot_of};
+use basalt::codec::rdb::Compression;
 use basalt::commands::call::{DebugAccess, Process};
 use basalt::commands::{Turn, resolve};
 use basalt::keyspace::{Cause, Deadline, Hasher, Keyspace, Recency, Value};
@@ -238,6 +239,7 @@ fn execute(kind: Kind, count: usize) {
         databases: 1,
         password: None,
         string_bytes_max: 512 << 20,
+        compression: Compression::On,
         process: Process { started_at_us: 0, shards: 1, debug_access: DebugAccess::Nobody },
     };
     let (mut parcel, mut out) = (Parcel::default(), Out::default());

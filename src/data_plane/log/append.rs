@@ -63,6 +63,7 @@ impl Core {
             }
         }
         log.mark_bytes = 0;
+        log.is_padded = false;
         log.succeed();
     }
 
@@ -97,12 +98,19 @@ impl Core {
             return log.fail(&error);
         }
         block[before..before + records.len()].copy_from_slice(records);
-        let end = start + (block.len() - before) as u64;
+        // A segment begins where the records of the one before end, so the last group of one is not padded.
+        let records_end = start + records.len() as u64;
+        let is_last = records_end - log.segment.start > SEGMENT_BYTES && log.next.is_some();
+        let end = if is_last { records_end } else { start + (block.len() - before) as u64 };
         journal.skip_to(keyspace, end);
-        // The next group is not begun before this one is synced.
-        journal.put_synced(keyspace, end);
-        log.noted = end;
-        log.mark_bytes = journal.records(keyspace).len();
+        log.is_padded = !is_last;
+        log.mark_bytes = 0;
+        if log.is_padded {
+            // The next group is not begun before this one is synced; padding is only passed over if this record follows.
+            journal.put_synced(keyspace, end);
+            log.noted = end;
+            log.mark_bytes = journal.records(keyspace).len();
+        }
         let mut group =
             Group { end, offset: offset - before as u64, is_written: false, block: None, splits: 0 };
         submit(&mut self.ring, &log.segment, &mut group, block);
@@ -167,6 +175,7 @@ impl Core {
         }
         if bytes > SEGMENT_BYTES
             && log.group.is_none()
+            && !log.is_padded
             && let Some(next) = log.next.take()
         {
             log.enter(next, position);

@@ -54,6 +54,8 @@ pub struct Log {
     group: Option<Group>,
     /// Bytes at the front of the buffer that only say what was synced, and are not worth a group.
     mark_bytes: usize,
+    /// Padding lies between the last group and what is appended next.
+    is_padded: bool,
     failure: Option<Failure>,
     /// A sync has failed.
     is_lost: bool,
@@ -119,6 +121,7 @@ impl Log {
             sync_begun: Instant::now(),
             group: None,
             mark_bytes: 0,
+            is_padded: false,
             failure: None,
             is_lost: false,
             parked: VecDeque::new(),

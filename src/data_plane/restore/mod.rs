@@ -41,6 +41,12 @@ pub enum RestoreError {
         folder.display()
     )]
     Locked { folder: PathBuf },
+    #[error(
+        "the folder {} has files of a log, such as {file}, but no basalt.manifest to say which of them count. \
+         Restore it from a copy, or move the files away to begin with nothing",
+        folder.display()
+    )]
+    NoManifest { folder: PathBuf, file: String },
     #[error("cannot read the manifest: {0}")]
     Manifest(#[from] FindError),
     #[error(transparent)]
@@ -94,18 +100,18 @@ pub fn restore(
     let count = usize::from(slots.shards);
     let (old, is_new) = match find(&disk)? {
         Some(manifest) => (manifest, false),
-        None => (Manifest::new(random_seeds()[0], count), true),
+        None => (first_manifest(&disk, count)?, true),
     };
     let mut read = match is_new {
         true => Read::nothing(&old, count, &empty),
         false => Read::all(&disk, &old, settings, &empty, now_ms)?,
     };
+    // A file that a crash has left may have the next number.
+    load::remove_leftovers(&disk, &old)?;
     let mut manifest = read.manifest.clone();
     manifest.run += 1;
-    let mut old_files = Vec::new();
     if old.shards.len() != count || !are_at_home(&read.keyspaces, slots) {
         tracing::info!("Keys are handed from {} shards to {count}", old.shards.len());
-        old_files.extend(manifest.files());
         let position = read.ends.iter().copied().max().unwrap_or_default();
         bring_home(&mut read.keyspaces, slots, &empty);
         read.voids = vec![Vec::new(); count];
@@ -120,14 +126,24 @@ pub fn restore(
         segments.push(make_file(&disk, FileName::log(shard, number), zeroed).map_err(failed)?);
     }
     manifest.replace(&disk)?;
-    for file in load::leftovers(&disk, &manifest)? {
-        disk.remove(&file.to_string()).map_err(DiskError::of("remove", &file.to_string()))?;
-    }
+    load::remove_leftovers(&disk, &manifest)?;
     let parts = read.keyspaces.into_iter().zip(segments).zip(read.ends).zip(read.voids);
     let shards = parts
         .map(|(((keyspace, segment), position), voids)| RestoredShard { keyspace, segment, position, voids })
         .collect();
     Ok(Restored { shards, disk, manifest, lock })
+}
+
+/// The manifest of a folder that has none yet: before any file that it could name.
+fn first_manifest(disk: &FolderDisk, count: usize) -> Result<Manifest, RestoreError> {
+    let manifest = Manifest::new(random_seeds()[0], count);
+    match load::leftovers(disk, &manifest)?.first() {
+        Some(file) => Err(RestoreError::NoManifest { folder: disk.folder.clone(), file: file.to_string() }),
+        None => {
+            manifest.replace(disk)?;
+            Ok(manifest)
+        }
+    }
 }
 
 /// What was read of the folder.
