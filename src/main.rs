@@ -34,6 +34,9 @@ fn main() -> ExitCode {
     if arguments.next_if(|first| first == "doctor").is_some() {
         return basalt::doctor::run(arguments);
     }
+    if arguments.next_if(|first| first == "check").is_some() {
+        return basalt::data_plane::restore::check(arguments);
+    }
     let config = match Config::from_args(arguments) {
         Ok(Start::Serve(config)) => *config,
         Ok(Start::Version) => {

@@ -55,6 +55,16 @@ pub struct Counters {
     /// Requests that went to another core, and the messages that carried them.
     pub remote_requests: Counter,
     pub remote_messages: Counter,
+    /// Bytes of the log since its base, of the base itself, and of what waits to be written.
+    pub log_bytes: Counter,
+    pub log_base_bytes: Counter,
+    pub log_waiting_bytes: Counter,
+    /// A sync is under way.
+    pub log_syncing: Counter,
+    /// How often replies had to wait because a sync took long.
+    pub log_delays: Counter,
+    /// Nothing can be written to the log.
+    pub log_failing: Counter,
     /// The command that was run last, for reports.
     pub last_command: PublishedName,
     pub keys: [Counter; 16],
@@ -82,6 +92,7 @@ impl Counters {
             &self.expired_keys,
             &self.expiry_cut_short,
             &self.expiry_us,
+            &self.log_delays,
         ];
         since_start.iter().for_each(|counter| counter.set(0));
     }

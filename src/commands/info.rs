@@ -87,6 +87,19 @@ pub struct PersistenceFacts {
     pub changes_since_save: u64,
     /// Seconds since the Unix epoch; the start of the server when nothing was saved.
     pub last_save_s: u64,
+    pub log: Option<LogFacts>,
+}
+
+/// The logs of all shards together.
+#[derive(Clone, Debug, Default)]
+pub struct LogFacts {
+    /// Since the bases, and with them.
+    pub bytes: u64,
+    pub base_bytes: u64,
+    pub waiting_bytes: u64,
+    pub syncs_under_way: u64,
+    pub delays: u64,
+    pub is_failing: bool,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -338,6 +338,7 @@ impl Core {
             counters.schedule_bytes[database].set(figures.schedule_bytes as u64);
         }
         counters.used_memory.set(used as u64);
+        self.publish_log();
     }
 
     fn tick(&mut self) {

@@ -12,7 +12,7 @@ use crate::bridge::counters::{Counter, Counters, sum};
 use crate::bridge::latencies::NANOSECONDS_MAX;
 use crate::commands::Command;
 use crate::commands::info::{
-    AllocatorFacts, ClientsFacts, CommandFacts, CpuFacts, DatabaseFacts, InfoFacts, MemoryFacts,
+    AllocatorFacts, ClientsFacts, CommandFacts, CpuFacts, DatabaseFacts, InfoFacts, LogFacts, MemoryFacts,
     PersistenceFacts, ReplicationFacts, ServerFacts, StatsFacts, asks_for,
 };
 use crate::commands::memory::{DatabaseOverhead, MemoryFigures};
@@ -36,7 +36,7 @@ pub fn info_facts<N: AsRef<[u8]>>(
             connected_max: u64::from(settings.maxclients),
         },
         memory: memory_facts(bridge, settings),
-        persistence: PersistenceFacts { last_save_s: bridge.started_at_us / 1_000_000, ..Default::default() },
+        persistence: persistence_facts(bridge, settings),
         stats: stats_facts(bridge),
         replication: ReplicationFacts { id: bridge.replication_id(), backlog_bytes: 1 << 20 },
         cpu: cpu_facts(),
@@ -46,6 +46,22 @@ pub fn info_facts<N: AsRef<[u8]>>(
         ),
         errors: error_facts(bridge),
         databases: database_facts(bridge, settings),
+    }
+}
+
+fn persistence_facts(bridge: &Bridge, settings: &Settings) -> PersistenceFacts {
+    let log = LogFacts {
+        bytes: sum(&bridge.counters, |core| &core.log_bytes),
+        base_bytes: sum(&bridge.counters, |core| &core.log_base_bytes),
+        waiting_bytes: sum(&bridge.counters, |core| &core.log_waiting_bytes),
+        syncs_under_way: sum(&bridge.counters, |core| &core.log_syncing),
+        delays: sum(&bridge.counters, |core| &core.log_delays),
+        is_failing: sum(&bridge.counters, |core| &core.log_failing) > 0,
+    };
+    PersistenceFacts {
+        last_save_s: bridge.started_at_us / 1_000_000,
+        log: settings.log.is_on.then_some(log),
+        ..Default::default()
     }
 }
 

@@ -193,9 +193,19 @@ fn begin(
     let folder = manifest.folder;
     let (desks, keeper) = Keeper::start(disk, manifest, bridge.clone()).map_err(LaunchError::Keeper)?;
     let mut beginning = Beginning { keyspaces: Vec::new(), logs: Vec::new(), first_transaction, kept: None };
-    for (RestoredShard { keyspace, segment, position, voids }, desk) in shards.into_iter().zip(desks) {
+    for (RestoredShard { keyspace, segment, position, voids, base_position, base_bytes }, desk) in
+        shards.into_iter().zip(desks)
+    {
         beginning.keyspaces.push(keyspace);
-        beginning.logs.push(Some(LogParts { folder, desk, segment, position, voids }));
+        beginning.logs.push(Some(LogParts {
+            folder,
+            desk,
+            segment,
+            position,
+            voids,
+            base_position,
+            base_bytes,
+        }));
     }
     beginning.kept = Some(KeptLog { keeper, _lock: lock });
     Ok(beginning)

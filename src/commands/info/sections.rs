@@ -207,13 +207,23 @@ fn persistence(facts: &InfoFacts, out: &mut Vec<u8>) {
         &["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"],
         out,
     );
-    zeroes(&["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"], out);
+    field("aof_enabled", u8::from(facts.log.is_some()), out);
+    zeroes(&["aof_rewrite_in_progress", "aof_rewrite_scheduled"], out);
     field("aof_last_rewrite_time_sec", -1, out);
     field("aof_current_rewrite_time_sec", -1, out);
     field("aof_last_bgrewrite_status", "ok", out);
     zeroes(&["aof_rewrites", "aof_rewrites_consecutive_failures"], out);
-    field("aof_last_write_status", "ok", out);
+    let is_failing = facts.log.as_ref().is_some_and(|log| log.is_failing);
+    field("aof_last_write_status", if is_failing { "err" } else { "ok" }, out);
     zeroes(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"], out);
+    if let Some(log) = &facts.log {
+        field("aof_current_size", log.base_bytes + log.bytes, out);
+        field("aof_base_size", log.base_bytes, out);
+        field("aof_pending_rewrite", 0, out);
+        field("aof_buffer_length", log.waiting_bytes, out);
+        field("aof_pending_bio_fsync", log.syncs_under_way, out);
+        field("aof_delayed_fsync", log.delays, out);
+    }
 }
 
 fn stats(facts: &InfoFacts, out: &mut Vec<u8>) {

@@ -43,6 +43,11 @@ pub struct Log {
     has_asked_for_next: bool,
     /// Earlier segments that have something to be synced.
     unsynced: Vec<OpenSegment>,
+    /// The position and the size of the base.
+    base_position: u64,
+    base_bytes: u64,
+    /// Replies wait because a sync takes long.
+    is_delaying: bool,
     /// Everything before it may be told.
     pub acknowledged: u64,
     pub synced: u64,
@@ -73,6 +78,9 @@ pub struct LogParts {
     pub position: u64,
     /// Transactions that were found incomplete.
     pub voids: Vec<Ticket>,
+    /// What the log is measured by.
+    pub base_position: u64,
+    pub base_bytes: u64,
 }
 
 struct OpenSegment {
@@ -101,7 +109,7 @@ struct Failure {
 impl Log {
     /// Records what happens to a shard from now on.
     pub fn begin(parts: LogParts, shard: &mut Shard) -> Self {
-        let LogParts { folder, desk, segment, position, voids } = parts;
+        let LogParts { folder, desk, segment, position, voids, base_position, base_bytes } = parts;
         let seed = Seed::new(folder, shard.index);
         shard.journal.begin(&mut shard.keyspace, ENCODER, seed, position);
         for ticket in voids {
@@ -114,6 +122,9 @@ impl Log {
             next: None,
             has_asked_for_next: false,
             unsynced: Vec::new(),
+            base_position,
+            base_bytes,
+            is_delaying: false,
             acknowledged: position,
             synced: position,
             noted: position,

@@ -94,6 +94,17 @@ impl Core {
         }
     }
 
+    /// Tells INFO of the log.
+    pub fn publish_log(&self) {
+        let Some(log) = &self.log else { return };
+        let counters = self.counters();
+        counters.log_bytes.set(self.shard.journal.position() - log.base_position);
+        counters.log_base_bytes.set(log.base_bytes);
+        counters.log_waiting_bytes.set(self.shard.journal.records(&self.shard.keyspace).len() as u64);
+        counters.log_syncing.set(u64::from(log.sync.is_some() || log.group.is_some()));
+        counters.log_failing.set(u64::from(log.failure.is_some()));
+    }
+
     /// Finds out how far the log may be told.
     pub(super) fn acknowledge(&mut self) {
         let Some(log) = &mut self.log else { return };
@@ -105,6 +116,10 @@ impl Core {
             _ if !self.shard.journal.records(&self.shard.keyspace).is_empty() => log.acknowledged,
             Fsync::EverySec | Fsync::No => self.shard.journal.position(),
         };
+        if !is_patient && !log.is_delaying {
+            self.bridge.counters[usize::from(self.shard.index)].log_delays.add(1);
+        }
+        log.is_delaying = !is_patient;
         // What was told stays told when the policy changes.
         log.acknowledged = log.acknowledged.max(position);
         if log.failure.is_some() != self.shard.write_refusal.is_some() {

@@ -26,7 +26,10 @@ use crate::persist::name::{FileName, LOCK};
 use crate::persist::recovery::Verdict;
 use crate::sys::host::random_seeds;
 
+mod check;
 mod slots;
+
+pub use check::check;
 
 /// Numbers of transactions count up from the number of the run, shifted by this.
 const RUN_SHIFT: u32 = 40;
@@ -73,6 +76,9 @@ pub struct RestoredShard {
     pub position: u64,
     /// To be written first: transactions that were found incomplete.
     pub voids: Vec<Ticket>,
+    /// Where its base is, and how long.
+    pub base_position: u64,
+    pub base_bytes: u64,
 }
 
 impl Restored {
@@ -127,11 +133,15 @@ pub fn restore(
     }
     manifest.replace(&disk)?;
     load::remove_leftovers(&disk, &manifest)?;
-    let parts = read.keyspaces.into_iter().zip(segments).zip(read.ends).zip(read.voids);
-    let shards = parts
-        .map(|(((keyspace, segment), position), voids)| RestoredShard { keyspace, segment, position, voids })
-        .collect();
-    Ok(Restored { shards, disk, manifest, lock })
+    let parts = read.keyspaces.into_iter().zip(segments).zip(read.ends).zip(read.voids).enumerate();
+    let shards = parts.map(|(shard, (((keyspace, segment), position), voids))| {
+        let base = manifest.shards[shard].base;
+        let name = |base: Base| FileName::base(shard as u16, base.number).to_string();
+        let base_bytes = base.and_then(|base| disk.length(&name(base)).ok()).unwrap_or_default();
+        let base_position = base.map_or(0, |base| base.position);
+        RestoredShard { keyspace, segment, position, voids, base_position, base_bytes }
+    });
+    Ok(Restored { shards: shards.collect(), disk, manifest, lock })
 }
 
 /// The manifest of a folder that has none yet: before any file that it could name.
