@@ -247,6 +247,28 @@ fn every_kind_of_change_is_replayed() {
 }
 
 #[test]
+fn a_log_that_has_grown_over_its_base_is_compacted_at_the_start() {
+    let launch = launch("everysec", 2).with("auto-aof-rewrite-min-size", "100kb");
+    let mut server = launch.start();
+    let mut client = server.client();
+    for round in 0..10 {
+        (0..1000).for_each(|key| drop(client.ask(&format!("SET key:{key} {round}"))));
+    }
+    let digest = client.ask("DEBUG DIGEST");
+    let logs = |server: &Server| {
+        let files = std::fs::read_dir(server.folder.join("appendonlydir")).expect("readable");
+        let sizes = files.map(|file| file.expect("readable").metadata().expect("known").len());
+        sizes.sum::<u64>()
+    };
+    let before = logs(&server);
+    for _ in 0..2 {
+        server.kill_and_restart(&launch);
+        assert_eq!(server.client().ask("DEBUG DIGEST"), digest);
+        assert!(logs(&server) < before / 3, "{} of {before} bytes", logs(&server));
+    }
+}
+
+#[test]
 fn the_number_of_shards_may_change() {
     let mut server = launch("everysec", 1).start();
     let mut client = server.client();

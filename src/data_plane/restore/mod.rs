@@ -116,8 +116,12 @@ pub fn restore(
     load::remove_leftovers(&disk, &old)?;
     let mut manifest = read.manifest.clone();
     manifest.run += 1;
-    if old.shards.len() != count || !are_at_home(&read.keyspaces, slots) {
-        tracing::info!("Keys are handed from {} shards to {count}", old.shards.len());
+    let are_moved = old.shards.len() != count || !are_at_home(&read.keyspaces, slots);
+    if are_moved || has_grown(&disk, &read, settings) {
+        match are_moved {
+            true => tracing::info!("Keys are handed from {} shards to {count}", old.shards.len()),
+            false => tracing::info!("The log has grown over its bases: new ones are written"),
+        }
         let position = read.ends.iter().copied().max().unwrap_or_default();
         bring_home(&mut read.keyspaces, slots, &empty);
         read.voids = vec![Vec::new(); count];
@@ -135,10 +139,9 @@ pub fn restore(
     load::remove_leftovers(&disk, &manifest)?;
     let parts = read.keyspaces.into_iter().zip(segments).zip(read.ends).zip(read.voids).enumerate();
     let shards = parts.map(|(shard, (((keyspace, segment), position), voids))| {
-        let base = manifest.shards[shard].base;
-        let name = |base: Base| FileName::base(shard as u16, base.number).to_string();
-        let base_bytes = base.and_then(|base| disk.length(&name(base)).ok()).unwrap_or_default();
-        let base_position = base.map_or(0, |base| base.position);
+        let files = &manifest.shards[shard];
+        let base_bytes = base_length(&disk, shard, files);
+        let base_position = files.base.map_or(0, |base| base.position);
         RestoredShard { keyspace, segment, position, voids, base_position, base_bytes }
     });
     Ok(Restored { shards: shards.collect(), disk, manifest, lock })
@@ -154,6 +157,24 @@ fn first_manifest(disk: &FolderDisk, count: usize) -> Result<Manifest, RestoreEr
             Ok(manifest)
         }
     }
+}
+
+/// Whether the logs are so much longer than their bases that new bases are worth their while.
+fn has_grown(disk: &FolderDisk, read: &Read, settings: &LogSettings) -> bool {
+    let (mut log_bytes, mut base_bytes) = (0, 0);
+    for (shard, files) in read.manifest.shards.iter().enumerate() {
+        log_bytes += read.ends[shard] - files.base.map_or(0, |base| base.position);
+        base_bytes += base_length(disk, shard, files);
+    }
+    let growth = u128::from(log_bytes) * 100;
+    settings.compaction_percentage > 0
+        && log_bytes >= settings.compaction_bytes_min
+        && growth >= u128::from(base_bytes) * u128::from(settings.compaction_percentage)
+}
+
+fn base_length(disk: &FolderDisk, shard: usize, files: &ShardFiles) -> u64 {
+    let name = files.base.map(|base| FileName::base(shard as u16, base.number).to_string());
+    name.and_then(|name| disk.length(&name).ok()).unwrap_or_default()
 }
 
 /// What was read of the folder.
