@@ -153,7 +153,7 @@ fn unknown_flags_are_refused_with_their_name() {
 
 #[test]
 fn what_would_be_missed_is_refused_and_not_ignored() {
-    check_refused(Launch::basalt().with("appendonly", "yes"), &["appendonly"]);
+    check_refused(Launch::basalt().with("tls-port", "6380"), &["tls-port"]);
     check_refused(Launch::basalt().with("cluster-enabled", "yes"), &["cluster-enabled"]);
     check_refused(Launch::basalt().with("save", "60 1000"), &["save"]);
     check_refused(Launch::basalt().with("daemonize", "yes"), &["daemonize"]);
@@ -162,8 +162,8 @@ fn what_would_be_missed_is_refused_and_not_ignored() {
 #[test]
 fn all_refusals_of_a_file_come_together_with_their_lines() {
     let path = temporary_folder().join("bad.conf");
-    fs::write(&path, "# fine\nport 1\nnosuch 1\nappendonly yes\nhz ten\n").expect("written");
-    check_refused(Launch::basalt().file(&path), &["nosuch 1", "appendonly", "hz ten", "3", "4", "5"]);
+    fs::write(&path, "# fine\nport 1\nnosuch 1\ntls-port 6380\nhz ten\n").expect("written");
+    check_refused(Launch::basalt().file(&path), &["nosuch 1", "tls-port", "hz ten", "3", "4", "5"]);
     fs::remove_dir_all(path.parent().expect("a folder")).expect("removed");
 }
 
