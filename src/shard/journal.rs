@@ -17,6 +17,9 @@ const HEAD_BYTES: usize = HEADER_BYTES + 1;
 /// A record is closed when it has so many bytes, which bounds what a reader has to hold but for large values.
 const RECORD_BYTES: usize = 64 * 1024;
 
+/// What the buffer keeps of the room that a large value needed.
+const BUFFER_BYTES_KEPT: usize = 1 << 20;
+
 /// The end of one shard's log.
 #[derive(Default)]
 pub struct Journal {
@@ -136,7 +139,11 @@ impl Journal {
     /// So many bytes from the front were appended.
     pub fn appended(&mut self, keyspace: &mut Keyspace, bytes: usize) {
         assert!(bytes <= self.open, "only records are appended");
-        keyspace.effects_mut().drain(..bytes);
+        let buffer = keyspace.effects_mut();
+        buffer.drain(..bytes);
+        if buffer.capacity() > BUFFER_BYTES_KEPT {
+            buffer.shrink_to(BUFFER_BYTES_KEPT);
+        }
         self.position += bytes as u64;
         self.open -= bytes;
     }
