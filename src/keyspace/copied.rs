@@ -78,7 +78,7 @@ impl Keyspace {
         self.remove_expired(database, key, now_ms);
         let deadline = copied.deadline_ms.map_or(Deadline::Clear, Deadline::At);
         let recency = copied.recency.unwrap_or_else(|| self.recency.fresh(now_ms));
-        let write = Write { payload: copied.payload(), raw: copied.raw, deadline, recency, walk: 0 };
+        let write = Write { payload: copied.payload(), raw: copied.raw, deadline, recency };
         self.change(database, key, cause, Edit::Write(write));
     }
 }

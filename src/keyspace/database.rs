@@ -59,14 +59,13 @@ pub struct Write<'a> {
     pub raw: bool,
     pub deadline: Deadline,
     pub recency: u32,
-    pub walk: u16,
 }
 
 impl<'a> Write<'a> {
     /// The entry to be written for `key`, whose deadline was `former_ms`.
     fn draft(self, key: &'a [u8], former_ms: Option<u64>) -> Draft<'a> {
-        let Write { payload, raw, deadline, recency, walk } = self;
-        Draft { key, deadline_ms: deadline.resolve(former_ms), payload, raw, recency, walk }
+        let Write { payload, raw, deadline, recency } = self;
+        Draft { key, deadline_ms: deadline.resolve(former_ms), payload, raw, recency }
     }
 }
 
@@ -268,7 +267,7 @@ impl Database {
     fn insert_bytes(&mut self, key: &Key<'_>, edit: BytesEdit<'_>) -> Applied {
         let BytesEdit { length, recency, change, .. } = edit;
         let payload = Payload::Inline(&[]);
-        let draft = Draft { key: key.bytes, deadline_ms: None, payload, raw: true, recency, walk: 0 };
+        let draft = Draft { key: key.bytes, deadline_ms: None, payload, raw: true, recency };
         let mut differs = false;
         let mut change = |bytes: &mut [u8]| differs |= change(bytes);
         let entry = Entry::create_bytes(&mut self.slabs, draft, length, &mut change);
@@ -304,7 +303,7 @@ impl Database {
         let mut done = false;
         if keeps_deadline {
             segment.replace_with(spot, |mut entry| {
-                done = entry.overwrite(&write.payload, write.raw, write.recency, write.walk);
+                done = entry.overwrite(&write.payload, write.raw, write.recency);
                 entry
             });
         }

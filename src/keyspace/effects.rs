@@ -72,6 +72,7 @@ impl Keyspace {
     /// Records effects from now on, or no longer.
     pub fn record_effects(&mut self, encoder: Option<Encoder>) {
         self.recording.encoder = encoder;
+        self.attend();
     }
 
     /// What was recorded. The caller empties it.
@@ -85,13 +86,12 @@ impl Keyspace {
         &mut self.recording.bytes
     }
 
-    /// Whether a change must be looked at.
-    #[inline]
-    pub(super) fn is_attended(&self) -> bool {
-        self.recording.encoder.is_some()
+    /// Finds out whether changes must be looked at.
+    pub(super) fn attend(&mut self) {
+        self.is_attended = self.recording.encoder.is_some() || !self.walks.are_none();
     }
 
-    /// Changes a key and records what became of it.
+    /// Changes a key, shows it to the walks, and records what became of it.
     #[inline(never)]
     pub(super) fn change_attended(
         &mut self,
@@ -101,10 +101,13 @@ impl Keyspace {
         cause: Cause,
         edit: Edit<'_>,
     ) -> Applied {
+        self.save_for_walks(database, key, spot);
+        let removes = matches!(edit, Edit::Remove);
         let former = self.entry_at(database, key, spot);
         let outline = Outline::of(&edit, former);
         let was_raw = former.is_some_and(EntryRef::is_raw);
         let applied = self.change_plainly(database, key, spot, cause, edit);
+        self.mark_for_walks(database, key, spot, applied != Applied::Nothing && !removes);
         let is_changed = match applied {
             Applied::Created | Applied::Changed | Applied::Lengthened => true,
             // The encoding has become raw, although the bytes are the same.

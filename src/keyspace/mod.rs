@@ -30,6 +30,7 @@ mod scan;
 mod schedule;
 mod table;
 mod value;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use entry::Payload;
 use expiry::DueKeys;
 use table::segment::Spot;
 use table::{prefetch, prefetch_entry_lines};
+use walk::{Grave, Walks};
 
 use crate::types::decimal::exact_integer;
 
@@ -58,6 +60,7 @@ pub use recency::{Recency, Use};
 pub use restore::Restored;
 pub use scan::{cursor_slot, slot_cursor};
 pub use value::{Encoding, Kind, LARGE_BYTES_MIN, Value, ValueRef};
+pub use walk::{Purpose, Save};
 
 /// How many slots the keys are spread over.
 pub const SLOT_COUNT: usize = 16_384;
@@ -83,8 +86,11 @@ pub struct Keyspace {
     changes: Changes,
     /// Where effects are recorded, if they are.
     recording: Recording,
+    walks: Walks,
+    /// Changes are recorded, or looked at by a walk.
+    is_attended: bool,
     /// Flushed databases whose memory is still to be freed.
-    graveyard: Vec<Database>,
+    graveyard: Vec<Grave>,
     /// Keys that were in databases when these were emptied.
     flushed_count: u64,
     random: u64,
@@ -106,6 +112,8 @@ impl Keyspace {
             recency,
             changes: Changes::new(database_count),
             recording: Recording::default(),
+            walks: Walks::default(),
+            is_attended: false,
             graveyard: Vec::new(),
             flushed_count: 0,
             due_keys: DueKeys::default(),
@@ -273,12 +281,13 @@ impl Keyspace {
             self.record_whole(database, DatabaseEffect::Flushed);
         }
         self.flushed_count += data.tally.key_count as u64;
-        self.graveyard.push(*data);
+        let grave = self.walks.bury(database, *data);
+        self.graveyard.push(grave);
     }
 
     /// Keys that were in databases when these were emptied, and those of them in databases whose memory is not yet free.
     pub fn flushed_counts(&self) -> (u64, u64) {
-        let pending = self.graveyard.iter().map(|data| data.tally.key_count as u64).sum();
+        let pending = self.graveyard.iter().map(|grave| grave.data.tally.key_count as u64).sum();
         (self.flushed_count, pending)
     }
 
@@ -297,12 +306,13 @@ impl Keyspace {
 
     /// Frees memory of flushed databases, about as much as `budget` entries hold. Tells whether all is freed.
     pub fn free_some(&mut self, mut budget: usize) -> bool {
-        while let Some(data) = self.graveyard.last_mut() {
-            budget = data.free_some(budget);
+        // What walks have still to pass stays; whoever goes on with them frees it in the end.
+        while let Some(index) = self.graveyard.iter().rposition(|grave| !grave.is_needed()) {
+            budget = self.graveyard[index].data.free_some(budget);
             if budget == 0 {
                 return false;
             }
-            self.graveyard.pop();
+            self.graveyard.swap_remove(index);
         }
         true
     }
@@ -342,7 +352,7 @@ impl Keyspace {
         cause: Cause,
         edit: Edit<'_>,
     ) -> bool {
-        if self.is_attended() {
+        if self.is_attended {
             return self.change_attended(database, key, spot, cause, edit).existed();
         }
         self.change_plainly(database, key, spot, cause, edit).existed()
@@ -375,7 +385,7 @@ impl Keyspace {
 
 fn write_of(value: Value<'_>, deadline: Deadline, recency: u32) -> Write<'_> {
     let raw = matches!(value, Value::Raw(_));
-    Write { payload: payload_of(value), raw, deadline, recency, walk: 0 }
+    Write { payload: payload_of(value), raw, deadline, recency }
 }
 
 fn payload_of(value: Value<'_>) -> Payload<'_> {

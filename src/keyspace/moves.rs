@@ -43,10 +43,11 @@ impl Keyspace {
     /// about 50 ns a key. Watched keys of the slot count as changed, also those that are absent: from now on they change elsewhere.
     pub fn take_slot(&mut self, database: usize, slot: u16) -> Option<MovedSlot> {
         self.changes.report_many(database, |key| key.slot == slot);
-        let data = self.databases[database].as_mut()?;
-        if data.table(slot).is_empty() {
+        if self.slot_len(database, slot) == 0 {
             return None;
         }
+        self.save_slot_for_walks(database, slot);
+        let data = self.databases[database].as_mut()?;
         let moved = data.take_slot(slot, self.hasher.hash(b""));
         self.record_whole(database, DatabaseEffect::SlotGone(slot));
         Some(moved)
@@ -60,6 +61,7 @@ impl Keyspace {
         assert!(data.table(moved.slot).is_empty(), "a slot has one owner");
         let slot = moved.slot;
         data.put_slot(moved);
+        self.mark_slot_for_walks(database, slot);
         self.record_slot(database, slot);
     }
 
@@ -69,6 +71,7 @@ impl Keyspace {
             return;
         }
         self.databases.swap(one, other);
+        self.walks.swap(one, other);
         self.record_whole(one, DatabaseEffect::Swapped(other));
         let (databases, changes) = (&self.databases, &mut self.changes);
         let holds = |database: usize, key: &Key<'_>| {
@@ -100,7 +103,9 @@ impl Database {
         let mut tally = Tally { block_bytes: table.memory_bytes(), ..Tally::default() };
         for segment in table.segments_mut() {
             segment.replace_all(|entry| {
-                let entry = entry.relocate(&mut self.slabs, &mut slabs);
+                let mut entry = entry.relocate(&mut self.slabs, &mut slabs);
+                // Those of the walks here, which mean nothing elsewhere.
+                entry.set_marks(0);
                 tally.add(entry.view());
                 entry
             });

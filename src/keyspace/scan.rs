@@ -122,7 +122,7 @@ impl Keyspace {
 
 impl Database {
     /// The next slot with keys.
-    fn filled_slot_after(&self, slot: usize) -> Option<u16> {
+    pub(super) fn filled_slot_after(&self, slot: usize) -> Option<u16> {
         let mut next = slot + 1;
         while next < SLOT_COUNT {
             if next.is_multiple_of(RUN_SLOTS) && self.runs[next / RUN_SLOTS] == 0 {

@@ -2,6 +2,7 @@
 
 mod model;
 mod replay;
+mod walks;
 
 use bytes::Bytes;
 

@@ -83,8 +83,8 @@ impl Entry {
             true => Payload::Large(buffer(kept, length, change)),
             false => Payload::Padded(kept, length),
         };
-        let (deadline_ms, recency, walk) = (view.deadline_ms(), view.recency(), view.walk());
-        let mut entry = Entry::create(slabs, Draft { key, deadline_ms, payload, raw: true, recency, walk });
+        let (deadline_ms, recency) = (view.deadline_ms(), view.recency());
+        let mut entry = Entry::create(slabs, Draft { key, deadline_ms, payload, raw: true, recency });
         entry.stretched(length).into_iter().for_each(change);
         entry
     }

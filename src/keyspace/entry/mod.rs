@@ -4,14 +4,14 @@
 //! [ header 8 | lengths 0/8 | payload 0/8/32 | deadline 0/6 | key | value when inline ]
 //!
 //! header, from the low bit:
-//!   kind 3 | form 2 | has deadline 1 | raw 1 | long 1 | key length 8 | value length 8 | walk 16 | recency 24
+//!   kind 3 | form 2 | has deadline 1 | raw 1 | long 1 | key length 8 | value length 8 | marks 16 | recency 24
 //! ```
 //!
 //! The form says where the value is: an integer in the payload, bytes behind the key, a shared buffer whose handle is
 //! the payload, or a collection that the payload points to. An entry with a key or inline value above 255 bytes is
 //! *long*: both lengths follow the header, 32 bits each, and those in the header are zero. The payload comes before
-//! anything of odd size, so that it is aligned. A deadline is 48 bits of milliseconds since 1970. The walk is the number
-//! of the last walk over the table that saw this entry.
+//! anything of odd size, so that it is aligned. A deadline is 48 bits of milliseconds since 1970. A mark says to the
+//! walk whose bit it is that it has nothing to do here; a written entry has none.
 
 mod edit;
 pub mod slab;
@@ -44,7 +44,7 @@ const RAW_BIT: u64 = 1 << 6;
 const LONG_BIT: u64 = 1 << 7;
 const KEY_SHIFT: u32 = 8;
 const VALUE_SHIFT: u32 = 16;
-const WALK_SHIFT: u32 = 24;
+const MARKS_SHIFT: u32 = 24;
 const RECENCY_SHIFT: u32 = 40;
 
 /// Where a value is.
@@ -73,7 +73,6 @@ pub struct Draft<'a> {
     /// Whether the encoding is `raw` however short the value.
     pub raw: bool,
     pub recency: u32,
-    pub walk: u16,
 }
 
 /// An entry that its holder owns. It has no destructor, because freeing needs the slabs: see `Entry::free`.
@@ -127,7 +126,6 @@ impl Draft<'_> {
     fn header(&self) -> u64 {
         let mut header = Kind::String as u64
             | (self.payload.form() as u64) << FORM_SHIFT
-            | u64::from(self.walk) << WALK_SHIFT
             | u64::from(self.recency) << RECENCY_SHIFT;
         if self.deadline_ms.is_some() {
             header |= DEADLINE_BIT;
@@ -212,7 +210,7 @@ impl Entry {
     /// Writes another value of the same form over the old one, if it takes the same block and the entry is not long.
     /// The sums that are kept over entries do not change by this. Tells whether it could be done.
     #[inline]
-    pub fn overwrite(&mut self, payload: &Payload<'_>, raw: bool, recency: u32, walk: u16) -> bool {
+    pub fn overwrite(&mut self, payload: &Payload<'_>, raw: bool, recency: u32) -> bool {
         let view = self.view();
         if view.form() != payload.form() as usize || view.is_long() {
             return false;
@@ -236,7 +234,6 @@ impl Entry {
         let kept = view.header() & (DEADLINE_BIT | KIND_AND_FORM | 0xff << KEY_SHIFT);
         let written = if raw { RAW_BIT } else { 0 }
             | (inline.len() as u64) << VALUE_SHIFT
-            | u64::from(walk) << WALK_SHIFT
             | u64::from(recency) << RECENCY_SHIFT;
         // SAFETY: the entry begins with its header, and we own it.
         unsafe { self.0.write(kept | written) };
@@ -279,6 +276,14 @@ impl Entry {
         // SAFETY: the entry begins with its header, and we own it.
         let header = unsafe { self.0.as_mut() };
         *header = *header & !mask | u64::from(recency) << RECENCY_SHIFT;
+    }
+
+    /// Sets the marks of walks.
+    pub fn set_marks(&mut self, marks: u16) {
+        let mask = u64::from(u16::MAX) << MARKS_SHIFT;
+        // SAFETY: the entry begins with its header, and we own it.
+        let header = unsafe { self.0.as_mut() };
+        *header = *header & !mask | u64::from(marks) << MARKS_SHIFT;
     }
 
     #[inline]
@@ -445,8 +450,8 @@ impl<'a> EntryRef<'a> {
         (self.header() >> RECENCY_SHIFT) as u32
     }
 
-    pub fn walk(self) -> u16 {
-        (self.header() >> WALK_SHIFT) as u16
+    pub fn marks(self) -> u16 {
+        (self.header() >> MARKS_SHIFT) as u16
     }
 
     pub fn kind(self) -> Kind {
@@ -487,7 +492,6 @@ impl<'a> EntryRef<'a> {
             },
             raw: self.is_raw(),
             recency: self.recency(),
-            walk: self.walk(),
         }
     }
 

@@ -398,6 +398,34 @@ impl Segment {
             .filter(move |reference| self.home(reference.place()) == home)
     }
 
+    /// Lets `update` at the entries whose search begins in the home group of `hash`, wherever they lie. They stay there.
+    /// If `update` panics the process must end: a cell still names the entry that was taken.
+    pub fn update_at(&mut self, hash: u64, mut update: impl FnMut(&mut Entry)) {
+        let home = self.home(self.place(hash));
+        let mut index = home;
+        for _ in 0..self.group_count() {
+            for cell in self.groups()[index].occupied() {
+                let reference = self.groups()[index].reference(cell);
+                if self.home(reference.place()) == home {
+                    // SAFETY: the cell is occupied, and is written anew with what comes back.
+                    let mut entry = unsafe { reference.into_entry() };
+                    update(&mut entry);
+                    self.groups_mut()[index].exchange(cell, Reference::new(entry, reference.place()));
+                }
+            }
+            if !self.groups()[index].overflows() {
+                return;
+            }
+            index = if index + 1 == self.group_count() { 0 } else { index + 1 };
+        }
+    }
+
+    /// The addresses of the entries in the home group of `hash` itself, for prefetching.
+    pub fn home_addresses(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let group = self.groups().get(self.home(self.place(hash))).into_iter();
+        group.flat_map(|group| group.occupied().map(|cell| group.reference(cell).address()))
+    }
+
     pub fn cell_count(&self) -> usize {
         self.group_count() * CELL_COUNT
     }

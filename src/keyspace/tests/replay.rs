@@ -10,7 +10,7 @@ const DATABASES: usize = 3;
 const SLOTS: u64 = 5;
 
 /// What is compared: value, encoding, whether it is raw in any case, deadline.
-type Content = BTreeMap<(usize, u16, Vec<u8>), (Vec<u8>, &'static str, bool, Option<u64>)>;
+pub type Content = BTreeMap<(usize, u16, Vec<u8>), (Vec<u8>, &'static str, bool, Option<u64>)>;
 
 pub fn content(keyspace: &Keyspace) -> Content {
     let mut content = Content::new();
