@@ -65,6 +65,15 @@ pub struct Counters {
     pub log_delays: Counter,
     /// Nothing can be written to the log.
     pub log_failing: Counter,
+    /// How far the log was written, and how far it is on the disk: positions.
+    pub log_written: Counter,
+    pub log_synced: Counter,
+    /// The log is being compacted; how often it was; how often that has failed since it last succeeded; and one more than the
+    /// seconds that the last one took.
+    pub log_compacting: Counter,
+    pub log_compactions: Counter,
+    pub log_compaction_failures: Counter,
+    pub log_compaction_seconds: Counter,
     /// The command that was run last, for reports.
     pub last_command: PublishedName,
     pub keys: [Counter; 16],

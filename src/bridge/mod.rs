@@ -51,6 +51,8 @@ pub struct Bridge {
     pub slow_log: SlowLog,
     pub spikes: Spikes,
     pub wakers: Box<[Waker]>,
+    /// By shard: the position up to which another shard wants its log synced.
+    syncs_wanted: Box<[AtomicU64]>,
     pub started_at_us: u64,
     /// 40 hexadecimal digits that differ at every start.
     pub run_id: String,
@@ -78,6 +80,7 @@ impl Bridge {
             commands: wakers.iter().map(|_| CommandStats::new(rows)).collect(),
             slow_log: SlowLog::default(),
             spikes: Spikes::default(),
+            syncs_wanted: wakers.iter().map(|_| AtomicU64::new(0)).collect(),
             wakers: wakers.into_boxed_slice(),
             started_at_us: identity.started_at_us,
             run_id: identity.run_id,
@@ -161,6 +164,17 @@ impl Bridge {
 
     pub fn rates(&self) -> Rates {
         self.rates.lock().expect("nobody panics while holding the rates").rates
+    }
+
+    /// Asks for the log of a shard to be synced up to a position, whatever the policy.
+    pub fn want_sync(&self, shard: usize, position: u64) {
+        self.syncs_wanted[shard].fetch_max(position, Ordering::Relaxed);
+        self.wakers[shard].wake();
+    }
+
+    /// Whether somebody wants the log of a shard synced further than it is.
+    pub fn is_sync_wanted(&self, shard: u16, synced: u64) -> bool {
+        self.syncs_wanted[usize::from(shard)].load(Ordering::Relaxed) > synced
     }
 
     /// Asks the control plane to end the server.

@@ -211,6 +211,14 @@ pub enum Ask {
     Monitor,
     SlowLog(SlowLogQuery),
     Latency(LatencyQuery),
+    Save(Saving),
+}
+
+/// What is to be put on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saving {
+    /// New bases for the logs.
+    Log,
 }
 
 /// What SLOWLOG asks for.

@@ -100,6 +100,12 @@ pub struct LogFacts {
     pub syncs_under_way: u64,
     pub delays: u64,
     pub is_failing: bool,
+    pub is_compacting: bool,
+    /// How often the log was compacted, and how often that has failed since.
+    pub compactions: u64,
+    pub compaction_failures: u64,
+    /// How long the last one took.
+    pub compaction_seconds: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -43,6 +43,7 @@ mod object;
 mod payload;
 mod rename;
 mod replication;
+mod saving;
 mod server;
 mod set_options;
 mod slow_log;

@@ -35,9 +35,6 @@ pub const COMMANDS: &[Command] = &[
     session("SHUTDOWN", -1, shutdown, &docs::SHUTDOWN)
         .flags(OPERATOR.and(Flags::NO_MULTI).and(Flags::ALLOW_BUSY)),
     session("TIME", 1, time, &docs::TIME).flags(ANY_TIME.and(Flags::FAST)),
-    session("LASTSAVE", 1, last_save, &docs::LASTSAVE)
-        .flags(ANY_TIME.and(Flags::FAST))
-        .categories(Categories::ADMIN.and(Categories::DANGEROUS)),
     session("LOLWUT", -1, lolwut, &docs::LOLWUT).flags(Flags::READONLY.and(Flags::FAST)),
     container("CONFIG", -2, CONFIG, &docs::CONFIG),
 ];
@@ -131,12 +128,6 @@ fn time(call: &mut SessionCall) -> Result<Next, CommandError> {
     call.reply.array(2);
     call.reply.bulk((now_us / 1_000_000).to_string().as_bytes());
     call.reply.bulk((now_us % 1_000_000).to_string().as_bytes());
-    Ok(Next::Done)
-}
-
-/// Nothing is saved yet: as a server of Redis that has not saved, the time at which it was started.
-fn last_save(call: &mut SessionCall) -> Result<Next, CommandError> {
-    call.reply.integer((call.turn.process.started_at_us / 1_000_000) as i64);
     Ok(Next::Done)
 }
 

@@ -3,7 +3,7 @@
 use crate::commands::row::{Command, SUBCOMMAND};
 use crate::commands::{
     acl, bitfield, bitmap, connection, counter, debug, expire, generic, introspection, latency, lcs, memory,
-    object, payload, rename, replication, server, slow_log, string, string_part, transaction, walk,
+    object, payload, rename, replication, saving, server, slow_log, string, string_part, transaction, walk,
 };
 
 const FAMILIES: &[&[Command]] = &[
@@ -22,6 +22,7 @@ const FAMILIES: &[&[Command]] = &[
     walk::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
+    saving::COMMANDS,
     memory::COMMANDS,
     debug::COMMANDS,
     introspection::COMMANDS,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::commands::call::{ClientFilter, ClientKind, KillStyle, MemoryMatter, Shutdown};
+use crate::commands::call::{ClientFilter, ClientKind, KillStyle, MemoryMatter, Saving, Shutdown};
 use crate::commands::client_line::{ClientFacts, Queued};
 use crate::commands::memory::{advice, write_figures};
 use crate::commands::{Ask, info};
@@ -67,6 +67,7 @@ impl Core {
             Ask::Monitor => self.begin_monitor(index),
             Ask::SlowLog(query) => self.answer_slow_log(index, query),
             Ask::Latency(query) => self.answer_latency(index, query),
+            Ask::Save(Saving::Log) => self.gather(index, Finish::Same, || Subject::Compact),
         }
     }
 
@@ -243,6 +244,7 @@ impl Core {
                 self.unpause();
                 question.answer.extend_from_slice(b"+OK\r\n");
             }
+            Subject::Compact => question.answer.extend_from_slice(self.ask_for_compaction()),
             Subject::Debug(debugging) => self.settle_debug(debugging, &mut question.answer),
             Subject::Adopt(client) => {
                 if let Some((socket, caller)) = client.take().map(|client| *client) {

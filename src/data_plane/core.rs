@@ -240,7 +240,8 @@ impl Core {
             || !self.closing.is_empty()
             || self.has_made_room
             || self.mesh.has_posts()
-            || self.housekeeping.has_work();
+            || self.housekeeping.has_work()
+            || self.log.as_ref().is_some_and(|log| log.has_walk_to_do());
         if has_work || self.is_spinning() || !self.mesh.fall_asleep() {
             return Wait::No;
         }

@@ -50,6 +50,9 @@ pub fn info_facts<N: AsRef<[u8]>>(
 }
 
 fn persistence_facts(bridge: &Bridge, settings: &Settings) -> PersistenceFacts {
+    let most = |pick: fn(&Counters) -> &Counter| {
+        bridge.counters.iter().map(|core| pick(core).read()).max().unwrap_or_default()
+    };
     let log = LogFacts {
         bytes: sum(&bridge.counters, |core| &core.log_bytes),
         base_bytes: sum(&bridge.counters, |core| &core.log_base_bytes),
@@ -57,6 +60,10 @@ fn persistence_facts(bridge: &Bridge, settings: &Settings) -> PersistenceFacts {
         syncs_under_way: sum(&bridge.counters, |core| &core.log_syncing),
         delays: sum(&bridge.counters, |core| &core.log_delays),
         is_failing: sum(&bridge.counters, |core| &core.log_failing) > 0,
+        is_compacting: sum(&bridge.counters, |core| &core.log_compacting) > 0,
+        compactions: most(|core| &core.log_compactions),
+        compaction_failures: most(|core| &core.log_compaction_failures),
+        compaction_seconds: most(|core| &core.log_compaction_seconds).checked_sub(1),
     };
     PersistenceFacts {
         last_save_s: bridge.started_at_us / 1_000_000,

@@ -75,6 +75,7 @@ impl Core {
             let expiring = (0..usize::from(self.turn.databases)).any(|index| keyspace.expires_len(index) > 0);
             self.housekeeping.next_expiry = expiring.then(|| Instant::now() + EXPIRY_INTERVAL);
         }
+        self.compact();
         self.count_notes();
     }
 

@@ -6,6 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -14,7 +15,8 @@ use std::time::Duration;
 use crate::bridge::Bridge;
 use crate::data_plane::disk::FolderDisk;
 use crate::data_plane::log::SEGMENT_BYTES;
-use crate::persist::manifest::{Manifest, Segment};
+use crate::persist::disk::Disk;
+use crate::persist::manifest::{Base, Manifest, Segment};
 use crate::persist::name::FileName;
 
 /// After an error the keeper tries again so often.
@@ -34,11 +36,19 @@ pub struct KeptFile {
 pub enum Wish {
     /// The next segment of a shard, filled with zeroes if it will be overwritten block by block.
     Segment { shard: u16, zeroed: bool },
+    /// A file for the next base of a shard, which the manifest does not name yet.
+    Base { shard: u16 },
+    /// The manifest is to name this base and forget what lies before it.
+    Publish { shard: u16, base: Base, first_segment: u64 },
+    /// A base that could not be written.
+    Discard(FileName),
 }
 
 /// What the keeper answers.
 pub enum Gift {
     Segment(KeptFile),
+    Base(KeptFile),
+    Published,
 }
 
 /// A core's ends of the queues.
@@ -82,6 +92,17 @@ impl Keeper {
                     let Some(file) = self.insist(|keeper| keeper.make_segment(shard, zeroed)) else { return };
                     self.give(shard, Gift::Segment(file));
                 }
+                Wish::Base { shard } => {
+                    let Some(file) = self.insist(|keeper| keeper.make_base(shard)) else { return };
+                    self.give(shard, Gift::Base(file));
+                }
+                Wish::Publish { shard, base, first_segment } => {
+                    let publish = |keeper: &mut Self| keeper.publish(shard, base, first_segment);
+                    let Some(forgotten) = self.insist(publish) else { return };
+                    self.give(shard, Gift::Published);
+                    forgotten.into_iter().for_each(|file| self.remove(file));
+                }
+                Wish::Discard(file) => self.remove(file),
             }
         }
     }
@@ -118,6 +139,47 @@ impl Keeper {
         self.manifest = manifest;
         Ok(file)
     }
+
+    fn make_base(&mut self, shard: u16) -> io::Result<KeptFile> {
+        let mut manifest = self.manifest.clone();
+        let name = FileName::base(shard, manifest.take_number());
+        let file = make_base_file(&self.disk, name)?;
+        self.manifest = manifest;
+        Ok(file)
+    }
+
+    /// Lets the manifest name a base. Gives the files that it names no longer.
+    fn publish(&mut self, shard: u16, base: Base, first_segment: u64) -> io::Result<Vec<FileName>> {
+        let mut manifest = self.manifest.clone();
+        let files = &mut manifest.shards[usize::from(shard)];
+        let former = files.base.replace(base);
+        let (kept, old): (Vec<Segment>, Vec<Segment>) =
+            files.segments.iter().partition(|segment| segment.number >= first_segment);
+        files.segments = kept;
+        manifest.replace(&self.disk).map_err(io::Error::other)?;
+        self.manifest = manifest;
+        let bases = former.into_iter().map(|base| FileName::base(shard, base.number));
+        Ok(bases.chain(old.iter().map(|segment| FileName::log(shard, segment.number))).collect())
+    }
+
+    /// Removes a file that nothing refers to. One that stays is removed at the next start.
+    fn remove(&self, file: FileName) {
+        if let Err(error) = self.disk.remove(&file.to_string()) {
+            tracing::warn!("Cannot remove {file}: {error}");
+        }
+    }
+}
+
+/// Makes the file of a base.
+fn make_base_file(disk: &FolderDisk, name: FileName) -> io::Result<KeptFile> {
+    let mut kept = make_file(disk, name, false)?;
+    kept.direct = open_direct(&disk.path(&name.to_string()));
+    Ok(kept)
+}
+
+/// Opens a file past the page cache; where that cannot be done the page cache does.
+fn open_direct(path: &Path) -> Option<File> {
+    OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(path).ok()
 }
 
 /// Makes an empty file, or one full of zeroes that are on the disk.
@@ -131,8 +193,7 @@ pub fn make_file(disk: &FolderDisk, name: FileName, zeroed: bool) -> io::Result<
             file.write_all_at(&zeroes, offset)?;
         }
         file.sync_all()?;
-        // Where that cannot be done the page cache does.
-        direct = OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(&path).ok();
+        direct = open_direct(&path);
     }
     Ok(KeptFile { name, file, direct })
 }

@@ -129,6 +129,8 @@ pub enum Subject {
     Unpause,
     /// Counters start again at zero.
     ResetCounters,
+    /// The log is to be compacted.
+    Compact,
     Debug(Debugging),
     /// A connection that another core has accepted.
     Adopt(Option<Box<(OwnedFd, Caller)>>),

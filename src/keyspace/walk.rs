@@ -104,8 +104,9 @@ impl Walks {
 
     /// The marks of something new at this place.
     fn marks_at(&self, database: usize, slot: u16, hash: u64) -> u16 {
-        let ahead = |walk: &&Box<Walk>| walk.origin_ahead(database, slot, hash).is_some();
-        self.0.iter().flatten().filter(ahead).fold(0, |marks, walk| marks | walk.mark)
+        let ahead = |walk: &&Walk| walk.origin_ahead(database, slot, hash).is_some();
+        let walks = self.0.iter().flatten().map(|walk| &**walk);
+        walks.filter(ahead).fold(0, |marks, walk| marks | walk.mark)
     }
 
     /// What becomes of a database that is emptied.

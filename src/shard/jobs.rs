@@ -9,7 +9,7 @@ use ahash::AHashMap;
 
 use crate::commands::Command;
 use crate::commands::row::Flags;
-use crate::keyspace::Hasher;
+use crate::keyspace::{Hasher, Save};
 use crate::shard::locks::{JobId, Locks, Mode, WHOLE, Want, key_lock};
 use crate::shard::parcel::Parcel;
 use crate::shard::visit::{Visit, Watch};
@@ -45,6 +45,8 @@ pub enum Matter {
     Visit(Box<Visit>),
     /// Keys that are written now are watched when that is done.
     Watch(Box<Watch>),
+    /// A base begins when nothing that writes is under way.
+    Cut(Save),
 }
 
 /// What a request needs of a shard that owns all its keys: the whole shard, then its keys. One without keys looks at all.
@@ -98,7 +100,7 @@ impl Jobs {
         });
         let lane = match &matter {
             Matter::Request { lane, .. } => Some(*lane),
-            Matter::Visit(_) | Matter::Watch(_) => None,
+            Matter::Visit(_) | Matter::Watch(_) | Matter::Cut(_) => None,
         };
         self.jobs[id as usize] = Some(Job { wants, had: 0, matter });
         if let Some(lane) = lane {

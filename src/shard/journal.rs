@@ -29,6 +29,8 @@ pub struct Journal {
     position: u64,
     /// Where the record to come begins in the buffer.
     open: usize,
+    /// A position, between two records, beyond which nothing is appended until it is lifted.
+    barrier: Option<u64>,
 }
 
 impl Journal {
@@ -38,7 +40,7 @@ impl Journal {
         let buffer = keyspace.effects_mut();
         buffer.clear();
         record::begin(buffer, Kind::Effects);
-        *self = Journal { seed: Some(seed), position, open: 0 };
+        *self = Journal { seed: Some(seed), position, open: 0, barrier: None };
     }
 
     /// Records nothing any more, and forgets what was not appended.
@@ -131,9 +133,29 @@ impl Journal {
         self.open_next(buffer);
     }
 
-    /// The records that were not appended.
+    /// The records that were not appended and may be.
     pub fn records<'k>(&self, keyspace: &'k Keyspace) -> &'k [u8] {
-        &keyspace.effects()[..self.open]
+        let end = self.barrier.map_or(self.open, |barrier| (barrier - self.position) as usize);
+        &keyspace.effects()[..end]
+    }
+
+    /// Whether no record is left to be appended.
+    pub fn is_appended(&self) -> bool {
+        self.open == 0
+    }
+
+    /// Parts what has happened so far from what will: the log is to be continued elsewhere from there on. Gives the position.
+    pub fn set_barrier(&mut self, keyspace: &mut Keyspace) -> u64 {
+        self.seal(keyspace);
+        *self.barrier.insert(self.position + self.open as u64)
+    }
+
+    pub fn barrier(&self) -> Option<u64> {
+        self.barrier
+    }
+
+    pub fn lift_barrier(&mut self) {
+        self.barrier = None;
     }
 
     /// So many bytes from the front were appended.

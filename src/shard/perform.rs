@@ -3,6 +3,7 @@
 use crate::cluster::slot_of;
 use crate::commands::call::Turn;
 use crate::commands::{Run, Stored};
+use crate::keyspace::{Purpose, Save};
 use crate::protocol::Out;
 use crate::shard::jobs::{Job, Matter, tidy};
 use crate::shard::locks::{Mode, WHOLE, Want, key_lock};
@@ -49,6 +50,21 @@ impl Shard {
             true => self.begin_watch(&watch, turn),
             false => self.jobs.add(wants, Matter::Watch(watch)),
         }
+    }
+
+    /// Begins a walk for a base, and parts the log there, once nothing that writes is under way: so that each transaction is
+    /// in the base or behind it as a whole. The journal has a barrier then.
+    pub fn ask_for_cut(&mut self, save: Save) {
+        let wants = vec![(WHOLE, Mode::Shared)];
+        match self.is_idle() || self.jobs.are_free(&wants) {
+            true => self.cut(save),
+            false => self.jobs.add(wants, Matter::Cut(save)),
+        }
+    }
+
+    fn cut(&mut self, save: Save) {
+        self.journal.set_barrier(&mut self.keyspace);
+        self.keyspace.begin_walk(Purpose::Base, save);
     }
 
     fn unwatch(&mut self, client: u64) {
@@ -199,6 +215,10 @@ impl Shard {
                 }
                 Matter::Watch(watch) => {
                     self.begin_watch(&watch, turn);
+                    self.jobs.release(&wants);
+                }
+                Matter::Cut(save) => {
+                    self.cut(save);
                     self.jobs.release(&wants);
                 }
                 Matter::Request { lane, request, map_version } => {

@@ -5,6 +5,7 @@ mod common;
 
 mod bitmaps;
 mod client_filters;
+mod compaction;
 mod configuration;
 mod connections;
 mod doctor;

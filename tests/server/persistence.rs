@@ -96,7 +96,18 @@ pub fn check(server: &Server, writer: usize, known: Known, round: usize) -> i64 
     known.asked
 }
 
-fn kill_under_load(fsync: &str, shards: usize) {
+fn compact(port: u16, stop: &AtomicBool) {
+    let Ok(mut client) = Client::tcp("127.0.0.1", port) else { return };
+    while !stop.load(Ordering::Relaxed) {
+        if client.try_send(b"BGREWRITEAOF\r\n").is_err() || client.try_read().is_err() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
+/// While logs are compacted again and again, if that is wanted.
+fn kill_under_load(fsync: &str, shards: usize, compacts: bool) {
     let kills = std::env::var("BASALT_KILLS").map_or(KILLS, |count| count.parse().expect("a number"));
     let launch = launch(fsync, shards);
     let mut server = launch.start();
@@ -116,6 +127,9 @@ fn kill_under_load(fsync: &str, shards: usize) {
                 scope.spawn(move || write(port, writer, known, stop))
             };
             let writers: Vec<_> = (0..WRITERS).map(begin).collect();
+            if compacts {
+                scope.spawn(|| compact(port, &stop));
+            }
             std::thread::sleep(pause);
             server.kill_and_restart(&launch);
             stop.store(true, Ordering::Relaxed);
@@ -144,22 +158,29 @@ fn kill_under_load(fsync: &str, shards: usize) {
             known.acknowledged = asked;
         }
     }
-    println!("{kills} kills under load with {fsync} on {shards} shards, seed {seed}");
+    println!("{kills} kills under load with {fsync} on {shards} shards, compaction {compacts}, seed {seed}");
 }
 
 #[test]
 fn a_kill_loses_nothing_acknowledged_under_everysec() {
-    kill_under_load("everysec", 2);
+    kill_under_load("everysec", 2, false);
 }
 
 #[test]
 fn a_kill_loses_nothing_acknowledged_under_always() {
-    kill_under_load("always", 2);
+    kill_under_load("always", 2, false);
 }
 
 #[test]
 fn a_kill_loses_nothing_acknowledged_by_one_shard() {
-    kill_under_load("no", 1);
+    kill_under_load("no", 1, false);
+}
+
+#[test]
+fn a_kill_during_a_compaction_loses_nothing() {
+    for fsync in ["everysec", "always", "no"] {
+        kill_under_load(fsync, 2, true);
+    }
 }
 
 #[test]
@@ -248,8 +269,8 @@ fn every_kind_of_change_is_replayed() {
 
 #[test]
 fn a_log_that_has_grown_over_its_base_is_compacted_at_the_start() {
+    let mut server = launch("everysec", 2).with("auto-aof-rewrite-percentage", "0").start();
     let launch = launch("everysec", 2).with("auto-aof-rewrite-min-size", "100kb");
-    let mut server = launch.start();
     let mut client = server.client();
     for round in 0..10 {
         (0..1000).for_each(|key| drop(client.ask(&format!("SET key:{key} {round}"))));

@@ -10,6 +10,7 @@ pub mod generic;
 pub mod introspection;
 pub mod payload;
 pub mod replication;
+pub mod saving;
 pub mod server;
 pub mod string;
 pub mod transaction;

@@ -33,9 +33,6 @@ pub const INFO: Docs = Docs::new("server", "1.0.0", "O(1)", "Reports figures abo
 pub const TIME: Docs =
     Docs::new("server", "2.6.0", "O(1)", "Gives the server's time.").tips(&["nondeterministic_output"]);
 
-pub const LASTSAVE: Docs = Docs::new("server", "1.0.0", "O(1)", "Gives the time of the last save.")
-    .tips(&["nondeterministic_output"]);
-
 pub const LOLWUT: Docs = Docs::new("server", "5.0.0", "", "Draws something, and names the version.")
     .arguments(&[Argument::new("version", Kind::Integer).token("VERSION").optional()]);
 

@@ -191,6 +191,15 @@ fn scripts(out: &mut Vec<u8>) {
     size("used_memory_scripts", 0, out);
 }
 
+fn status(is_good: bool) -> &'static str {
+    if is_good { "ok" } else { "err" }
+}
+
+/// Seconds, or -1 for something that has not happened.
+fn seconds(taken: Option<u64>) -> i64 {
+    taken.map_or(-1, |seconds| seconds as i64)
+}
+
 fn persistence(facts: &InfoFacts, out: &mut Vec<u8>) {
     let facts = &facts.persistence;
     field("loading", u8::from(facts.is_loading), out);
@@ -208,13 +217,15 @@ fn persistence(facts: &InfoFacts, out: &mut Vec<u8>) {
         out,
     );
     field("aof_enabled", u8::from(facts.log.is_some()), out);
-    zeroes(&["aof_rewrite_in_progress", "aof_rewrite_scheduled"], out);
-    field("aof_last_rewrite_time_sec", -1, out);
+    let log = facts.log.clone().unwrap_or_default();
+    field("aof_rewrite_in_progress", u8::from(log.is_compacting), out);
+    field("aof_rewrite_scheduled", 0, out);
+    field("aof_last_rewrite_time_sec", seconds(log.compaction_seconds), out);
     field("aof_current_rewrite_time_sec", -1, out);
-    field("aof_last_bgrewrite_status", "ok", out);
-    zeroes(&["aof_rewrites", "aof_rewrites_consecutive_failures"], out);
-    let is_failing = facts.log.as_ref().is_some_and(|log| log.is_failing);
-    field("aof_last_write_status", if is_failing { "err" } else { "ok" }, out);
+    field("aof_last_bgrewrite_status", status(log.compaction_failures == 0), out);
+    field("aof_rewrites", log.compactions, out);
+    field("aof_rewrites_consecutive_failures", log.compaction_failures, out);
+    field("aof_last_write_status", status(!log.is_failing), out);
     zeroes(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"], out);
     if let Some(log) = &facts.log {
         field("aof_current_size", log.base_bytes + log.bytes, out);

@@ -19,7 +19,7 @@ pub static FLAGS: &[Flag] = &[
     row("appenddirname", FileName(Emptiness::Refused), "appendonlydir", Immutable, Built, "Directory of the log files, inside the working directory."),
     row("appendfsync", Choice(&["everysec", "always", "no"]), "everysec", Live, Built, "When the log is synced to disk."),
     row("no-appendfsync-on-rewrite", Bool, "no", Live, Later, "Do not sync the log while it is compacted."),
-    row("auto-aof-rewrite-percentage", Integer(0, INT_MAX), "100", Live, Built, "Growth in percent after which the log is compacted, today at the start only; 0 never does."),
+    row("auto-aof-rewrite-percentage", Integer(0, INT_MAX), "100", Live, Built, "Growth in percent after which the log is compacted; 0 never does."),
     row("auto-aof-rewrite-min-size", Memory(0, BYTES_MAX), "67108864", Live, Built, "Bytes below which the log is not compacted."),
     row("aof-load-truncated", Bool, "yes", Live, Built, "Start although the log ends in the middle of a record."),
     row("aof-use-rdb-preamble", Bool, "yes", Live, Later, "Write the base of a compacted log as a snapshot."),

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use crate::config::Fsync;
 use crate::data_plane::core::Core;
 use crate::data_plane::keeper::{Gift, KeptFile, Wish};
-use crate::data_plane::log::{Group, Log, OF_GROUP, OpenSegment, SEGMENT_BYTES};
+use crate::data_plane::log::{Group, Log, OF_BASE, OF_GROUP, OpenSegment, SEGMENT_BYTES};
 use crate::sys::block::{BLOCK_BYTES, Block};
 use crate::sys::ring::{Completion, Operation, Owned, Ring, Token};
 
@@ -29,6 +29,9 @@ impl Core {
             match self.settings.log.fsync {
                 Fsync::Always => self.begin_group(),
                 Fsync::EverySec | Fsync::No => self.write_records(),
+            }
+            if self.has_come_to_cut() {
+                continue;
             }
             self.begin_sync();
             self.acknowledge();
@@ -83,7 +86,8 @@ impl Core {
             return;
         }
         let (start, records) = (journal.position(), journal.records(keyspace));
-        if records.len() <= log.mark_bytes {
+        // What lies before a cut is written, be it worth it or not.
+        if records.len() <= log.mark_bytes && (journal.barrier().is_none() || records.is_empty()) {
             return;
         }
         if let Err(error) = log.segment.ensure_header(log.folder) {
@@ -100,9 +104,13 @@ impl Core {
         block[before..before + records.len()].copy_from_slice(records);
         // A segment begins where the records of the one before end, so the last group of one is not padded.
         let records_end = start + records.len() as u64;
-        let is_last = records_end - log.segment.start > SEGMENT_BYTES && log.next.is_some();
+        let is_full = records_end - log.segment.start > SEGMENT_BYTES && log.next.is_some();
+        let is_last = is_full && !log.is_cutting() || journal.barrier() == Some(records_end);
         let end = if is_last { records_end } else { start + (block.len() - before) as u64 };
-        journal.skip_to(keyspace, end);
+        match is_last {
+            true => journal.appended(keyspace, records.len()),
+            false => journal.skip_to(keyspace, end),
+        }
         log.is_padded = !is_last;
         log.mark_bytes = 0;
         if log.is_padded {
@@ -119,12 +127,12 @@ impl Core {
 
     /// A block was written, or was not.
     pub fn wrote_file(&mut self, completion: Completion) {
+        if completion.token.generation == OF_BASE {
+            return self.wrote_base(completion);
+        }
         let (Some(log), Some(Owned::Aligned(block))) = (&mut self.log, completion.owned) else {
             return;
         };
-        if completion.token.generation != OF_GROUP {
-            return;
-        }
         let group = log.group.as_mut().expect("a group lives until it is synced");
         group.is_written = completion.result as usize == block.len();
         if !group.is_written {
@@ -158,9 +166,13 @@ impl Core {
 
     /// Takes what the keeper has made.
     fn take_gifts(&mut self) {
-        let Some(log) = &mut self.log else { return };
-        while let Ok(Gift::Segment(file)) = log.desk.gifts.try_recv() {
-            log.next = Some(file);
+        while let Some(gift) = self.log.as_ref().and_then(|log| log.desk.gifts.try_recv().ok()) {
+            let log = self.log.as_mut().expect("it has just been looked at");
+            match gift {
+                Gift::Segment(file) => log.next = Some(file),
+                Gift::Base(file) => log.take_base(file),
+                Gift::Published => self.published_base(),
+            }
         }
     }
 
@@ -173,20 +185,38 @@ impl Core {
             log.has_asked_for_next = true;
             log.ask_for_segment(index, self.settings.log.fsync);
         }
-        if bytes > SEGMENT_BYTES
+        // At a cut nothing of what lies before it is left to be written; until then its segment is not used for anything else.
+        let is_cut = self.shard.journal.barrier() == Some(position);
+        let is_due = is_cut || bytes > SEGMENT_BYTES && !log.is_cutting();
+        if is_due
             && log.group.is_none()
             && !log.is_padded
             && let Some(next) = log.next.take()
         {
             log.enter(next, position);
+            if is_cut {
+                log.cut_segment = log.segment.kept.name.number;
+                self.shard.journal.lift_barrier();
+                let others = self.written_everywhere();
+                self.log.as_mut().expect("it is there").begin_base(position, others);
+            }
         }
+    }
+
+    /// Whether what lies before a cut is written, so that the next segment is to be entered.
+    fn has_come_to_cut(&self) -> bool {
+        let is_there = self.shard.journal.barrier() == Some(self.shard.journal.position());
+        is_there
+            && self
+                .log
+                .as_ref()
+                .is_some_and(|log| log.group.is_none() && !log.is_padded && log.next.is_some())
     }
 }
 
 impl Log {
-    fn ask_for_segment(&self, shard: u16, fsync: Fsync) {
-        let wish = Wish::Segment { shard, zeroed: fsync == Fsync::Always };
-        self.desk.wishes.send(wish).expect("the keeper lives as long as the cores");
+    pub(super) fn ask_for_segment(&self, shard: u16, fsync: Fsync) {
+        self.wish(Wish::Segment { shard, zeroed: fsync == Fsync::Always });
     }
 
     /// Goes on in a new segment, at `position`.

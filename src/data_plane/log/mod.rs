@@ -4,6 +4,7 @@
 //! change are kept until the log is *acknowledged* that far: written, or under `always` synced.
 
 mod append;
+mod compact;
 mod parked;
 mod sync;
 
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use crate::codec::record::{Seed, Ticket};
 use crate::config::Fsync;
 use crate::data_plane::keeper::{Desk, KeptFile};
+use crate::data_plane::log::compact::Compaction;
 use crate::data_plane::log::sync::Sync;
 use crate::persist::effects::ENCODER;
 use crate::persist::segment::{HEADER_BYTES, Header};
@@ -31,6 +33,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// What a completion of the ring is about.
 const OF_GROUP: u32 = 0;
 const OF_SYNC: u32 = 1;
+const OF_BASE: u32 = 2;
 
 /// The log of one core's shard.
 pub struct Log {
@@ -46,6 +49,10 @@ pub struct Log {
     /// The position and the size of the base.
     base_position: u64,
     base_bytes: u64,
+    compaction: Compaction,
+    /// The number of the segment that begins at the last cut, and the length of the base that was written there.
+    cut_segment: u64,
+    compaction_bytes: u64,
     /// Replies wait because a sync takes long.
     is_delaying: bool,
     /// Everything before it may be told.
@@ -124,6 +131,9 @@ impl Log {
             unsynced: Vec::new(),
             base_position,
             base_bytes,
+            compaction: Compaction::default(),
+            cut_segment: 0,
+            compaction_bytes: 0,
             is_delaying: false,
             acknowledged: position,
             synced: position,
@@ -143,7 +153,7 @@ impl Log {
     /// When something has to be done although nothing happens. Everything before `written` is in the file.
     pub fn next_deadline(&self, written: u64, policy: Fsync) -> Option<Instant> {
         let retry = self.failure.as_ref().map(|failure| failure.retry_at).filter(|_| !self.is_lost);
-        retry.into_iter().chain(self.next_sync(written, policy)).min()
+        retry.into_iter().chain(self.next_sync(written, policy)).chain(self.next_compaction()).min()
     }
 
     /// Whether a write may be tried.

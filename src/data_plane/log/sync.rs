@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::config::Fsync;
 use crate::data_plane::core::Core;
 use crate::data_plane::log::append::error_of;
-use crate::data_plane::log::{Log, OF_GROUP, OF_SYNC, OpenSegment};
+use crate::data_plane::log::{Log, OF_BASE, OF_GROUP, OF_SYNC, OpenSegment};
 use crate::sys::ring::{Completion, Operation, Token, Wait};
 
 /// What was written is synced so often under `everysec`.
@@ -57,7 +57,8 @@ impl Core {
             Fsync::EverySec => log.sync_begun.elapsed() >= SYNC_INTERVAL,
             // What was written inline before the policy became this one.
             Fsync::Always => log.group.is_none(),
-            Fsync::No => false,
+            // Another shard's base may cover transactions that wrote here.
+            Fsync::No => self.bridge.is_sync_wanted(self.shard.index, log.synced),
         };
         if !is_due || written <= log.synced || log.sync.is_some() || log.group.is_some() || log.is_lost {
             return;
@@ -75,8 +76,10 @@ impl Core {
 
     /// A sync of one file has ended.
     pub fn synced_file(&mut self, completion: &Completion) {
-        if completion.token.generation == OF_GROUP {
-            return self.synced_group(completion.result);
+        match completion.token.generation {
+            OF_GROUP => return self.synced_group(completion.result),
+            OF_BASE => return self.synced_base(completion.result),
+            _ => {}
         }
         let Some(log) = &mut self.log else { return };
         let mut sync = log.sync.take().expect("a sync lives until all its files are synced");
@@ -103,6 +106,7 @@ impl Core {
         counters.log_waiting_bytes.set(self.shard.journal.records(&self.shard.keyspace).len() as u64);
         counters.log_syncing.set(u64::from(log.sync.is_some() || log.group.is_some()));
         counters.log_failing.set(u64::from(log.failure.is_some()));
+        counters.log_compacting.set(u64::from(log.is_compacting()));
     }
 
     /// Finds out how far the log may be told.
@@ -113,7 +117,7 @@ impl Core {
             Fsync::Always => log.synced,
             Fsync::EverySec if !is_patient => log.acknowledged,
             // A record of which only a part was written may be lost.
-            _ if !self.shard.journal.records(&self.shard.keyspace).is_empty() => log.acknowledged,
+            _ if !self.shard.journal.is_appended() => log.acknowledged,
             Fsync::EverySec | Fsync::No => self.shard.journal.position(),
         };
         if !is_patient && !log.is_delaying {
@@ -122,6 +126,9 @@ impl Core {
         log.is_delaying = !is_patient;
         // What was told stays told when the policy changes.
         log.acknowledged = log.acknowledged.max(position);
+        let counters = &self.bridge.counters[usize::from(self.shard.index)];
+        counters.log_written.set(self.shard.journal.position());
+        counters.log_synced.set(log.synced);
         if log.failure.is_some() != self.shard.write_refusal.is_some() {
             self.shard.write_refusal = log.failure.as_ref().map(|failure| {
                 format!("-MISCONF Errors writing to the AOF file: {}\r\n", failure.text).into_bytes().into()
