@@ -1,5 +1,6 @@
-//! Values as bytes: the records of a log, snapshots, and what DUMP gives. No keys of a table, no commands, no files.
+//! Values as bytes: the records of a log, snapshots, what DUMP gives, and the append-only file of Redis. No keys of a table, no commands, no files.
 
+pub mod aof;
 pub mod crc64;
 pub mod dump;
 pub mod effect;
