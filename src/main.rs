@@ -37,6 +37,10 @@ fn main() -> ExitCode {
     if arguments.next_if(|first| first == "check").is_some() {
         return basalt::data_plane::restore::check(arguments);
     }
+    if arguments.next_if(|first| first == "import").is_some() {
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_target(false).init();
+        return basalt::data_plane::restore::import(arguments);
+    }
     let config = match Config::from_args(arguments) {
         Ok(Start::Serve(config)) => *config,
         Ok(Start::Version) => {

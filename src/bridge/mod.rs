@@ -3,6 +3,7 @@
 pub mod command_stats;
 pub mod counters;
 pub mod latencies;
+pub mod loading;
 pub mod report;
 pub mod slow_log;
 pub mod spikes;
@@ -15,6 +16,7 @@ use tokio::sync::Notify;
 
 use crate::bridge::command_stats::CommandStats;
 use crate::bridge::counters::{Counters, sum};
+use crate::bridge::loading::Loading;
 use crate::bridge::slow_log::SlowLog;
 use crate::bridge::spikes::Spikes;
 use crate::config::Config;
@@ -50,6 +52,7 @@ pub struct Bridge {
     pub commands: Box<[CommandStats]>,
     pub slow_log: SlowLog,
     pub spikes: Spikes,
+    pub loading: Loading,
     pub wakers: Box<[Waker]>,
     /// By shard: the position up to which another shard wants its log synced.
     syncs_wanted: Box<[AtomicU64]>,
@@ -81,6 +84,7 @@ impl Bridge {
             slow_log: SlowLog::default(),
             spikes: Spikes::default(),
             syncs_wanted: wakers.iter().map(|_| AtomicU64::new(0)).collect(),
+            loading: Loading::default(),
             wakers: wakers.into_boxed_slice(),
             started_at_us: identity.started_at_us,
             run_id: identity.run_id,

@@ -83,11 +83,26 @@ pub struct AllocatorFacts {
 
 #[derive(Clone, Debug, Default)]
 pub struct PersistenceFacts {
-    pub is_loading: bool,
+    /// While data of an earlier run is being read.
+    pub loading: Option<LoadingFacts>,
+    /// Keys of the snapshot that was read at the start, and those of it that had expired.
+    pub loaded_keys: u64,
+    pub loaded_keys_expired: u64,
     pub changes_since_save: u64,
     /// Seconds since the Unix epoch; the start of the server when nothing was saved.
     pub last_save_s: u64,
     pub log: Option<LogFacts>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct LoadingFacts {
+    /// Seconds since the Unix epoch.
+    pub started_at_s: u64,
+    pub total_bytes: u64,
+    pub redis_memory_bytes: u64,
+    pub loaded_bytes: u64,
+    pub percent: f64,
+    pub seconds_left: u64,
 }
 
 /// The logs of all shards together.

@@ -13,6 +13,8 @@ A last '-' reads further lines from standard input.
   basalt /etc/basalt.conf --loglevel debug
   echo 'timeout 60' | basalt -
   basalt doctor --cpus 1-7     checks this host for a server with these flags
+  basalt check DIR             examines the logs of a server that does not run
+  basalt import dump.rdb       makes a data folder of what Redis has left
   basalt -v, --version
   basalt -h, --help
 ";

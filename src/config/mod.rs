@@ -41,6 +41,7 @@ pub use self::rewrite::RewriteError;
 pub use self::set::{SetError, SetFailure};
 pub use self::settings::{
     Access, BindAddress, Fsync, Lfu, LogFormat, LogLevel, LogSettings, OutputLimits, Settings,
+    SnapshotSettings,
 };
 pub use self::value::{OutputLimit, Value, ValueError};
 

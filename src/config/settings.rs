@@ -59,7 +59,17 @@ pub struct Settings {
     pub compresses_strings: bool,
     /// Whether a fault is reported to the log.
     pub crash_log: bool,
+    pub snapshot: SnapshotSettings,
     pub log: LogSettings,
+}
+
+/// Where a snapshot is, and how far it is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotSettings {
+    /// Within the working directory; `None` if there is to be none.
+    pub file: Option<PathBuf>,
+    /// Whether its checksum must be right.
+    pub checks_sum: bool,
 }
 
 /// How changes are kept.
@@ -68,6 +78,8 @@ pub struct LogSettings {
     pub is_on: bool,
     /// Within the working directory.
     pub folder: PathBuf,
+    /// What the names of Redis' own files begin with.
+    pub redis_name: PathBuf,
     pub fsync: Fsync,
     /// What was torn off by a crash is cut; otherwise the server does not start.
     pub cuts_torn_end: bool,
@@ -173,6 +185,10 @@ impl Config {
             latency_percentiles: self.fractions("latency-tracking-info-percentiles"),
             compresses_strings: *self.value("rdbcompression") == Value::Bool(true),
             crash_log: *self.value("crash-log-enabled") == Value::Bool(true),
+            snapshot: SnapshotSettings {
+                file: self.path("dbfilename"),
+                checks_sum: *self.value("rdbchecksum") == Value::Bool(true),
+            },
             log: self.log_settings(),
         }
     }
@@ -181,6 +197,7 @@ impl Config {
         LogSettings {
             is_on: *self.value("appendonly") == Value::Bool(true),
             folder: self.path("appenddirname").expect("the row refuses an empty name"),
+            redis_name: self.path("appendfilename").expect("the row refuses an empty name"),
             fsync: match self.value("appendfsync") {
                 Value::Choice(0) => Fsync::EverySec,
                 Value::Choice(1) => Fsync::Always,

@@ -12,8 +12,8 @@ use crate::bridge::counters::{Counter, Counters, sum};
 use crate::bridge::latencies::NANOSECONDS_MAX;
 use crate::commands::Command;
 use crate::commands::info::{
-    AllocatorFacts, ClientsFacts, CommandFacts, CpuFacts, DatabaseFacts, InfoFacts, LogFacts, MemoryFacts,
-    PersistenceFacts, ReplicationFacts, ServerFacts, StatsFacts, asks_for,
+    AllocatorFacts, ClientsFacts, CommandFacts, CpuFacts, DatabaseFacts, InfoFacts, LoadingFacts, LogFacts,
+    MemoryFacts, PersistenceFacts, ReplicationFacts, ServerFacts, StatsFacts, asks_for,
 };
 use crate::commands::memory::{DatabaseOverhead, MemoryFigures};
 use crate::commands::table::numbered;
@@ -36,7 +36,7 @@ pub fn info_facts<N: AsRef<[u8]>>(
             connected_max: u64::from(settings.maxclients),
         },
         memory: memory_facts(bridge, settings),
-        persistence: persistence_facts(bridge, settings),
+        persistence: persistence_facts(bridge, settings, now_us),
         stats: stats_facts(bridge),
         replication: ReplicationFacts { id: bridge.replication_id(), backlog_bytes: 1 << 20 },
         cpu: cpu_facts(),
@@ -49,7 +49,7 @@ pub fn info_facts<N: AsRef<[u8]>>(
     }
 }
 
-fn persistence_facts(bridge: &Bridge, settings: &Settings) -> PersistenceFacts {
+fn persistence_facts(bridge: &Bridge, settings: &Settings, now_us: u64) -> PersistenceFacts {
     let most = |pick: fn(&Counters) -> &Counter| {
         bridge.counters.iter().map(|core| pick(core).read()).max().unwrap_or_default()
     };
@@ -65,7 +65,19 @@ fn persistence_facts(bridge: &Bridge, settings: &Settings) -> PersistenceFacts {
         compaction_failures: most(|core| &core.log_compaction_failures),
         compaction_seconds: most(|core| &core.log_compaction_seconds).checked_sub(1),
     };
+    let loading = bridge.loading.progress().map(|progress| LoadingFacts {
+        started_at_s: progress.started_at_s,
+        total_bytes: progress.total_bytes,
+        redis_memory_bytes: progress.redis_memory_bytes,
+        loaded_bytes: progress.loaded_bytes,
+        percent: progress.percent(),
+        seconds_left: progress.seconds_left(now_us / 1_000_000),
+    });
+    let (loaded_keys, loaded_keys_expired) = bridge.loading.keys();
     PersistenceFacts {
+        loading,
+        loaded_keys,
+        loaded_keys_expired,
         last_save_s: bridge.started_at_us / 1_000_000,
         log: settings.log.is_on.then_some(log),
         ..Default::default()

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
@@ -20,7 +20,7 @@ use crate::data_plane::core::{Core, Parts, now_us};
 use crate::data_plane::keeper::Keeper;
 use crate::data_plane::log::LogParts;
 use crate::data_plane::mesh::meshes;
-use crate::data_plane::restore::{RestoreError, Restored, RestoredShard, restore};
+use crate::data_plane::restore::{RestoreError, Restored, RestoredShard, load_snapshot, restore};
 use crate::keyspace::{Hasher, Keyspace, Recency};
 use crate::shard::Shard;
 use crate::sys::crash;
@@ -139,7 +139,7 @@ pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Resu
     let empty = || Keyspace::new(databases, hasher.clone(), recency(settings));
     let Beginning { mut keyspaces, mut logs, first_transaction, kept } =
         begin(bridge, settings, &slots, empty)?;
-    let mut handles = Vec::new();
+    let (mut handles, mut starts) = (Vec::new(), Vec::new());
     for (index, mesh) in meshes.into_iter().enumerate().rev() {
         let keyspace = keyspaces.pop().expect("there is one for each core");
         let parts = Parts {
@@ -164,12 +164,18 @@ pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Resu
             },
         };
         let (ready, is_ready) = channel();
-        handles.push(start(parts, index, cpus[index], ready)?);
+        let (go, may_go) = channel();
+        starts.push(go);
+        handles.push(start(parts, index, cpus[index], ready, may_go)?);
         let outcome = is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("its executor has ended")));
         if let Err(source) = outcome {
             bridge.stop();
             return Err(LaunchError::Ring { shard: index, source });
         }
+    }
+    // Not before all are there: whoever is answered by one finds the figures of all.
+    for go in starts {
+        go.send(()).expect("a core waits for this");
     }
     Ok(Cores { handles, log: kept })
 }
@@ -183,11 +189,11 @@ fn begin(
 ) -> Result<Beginning, LaunchError> {
     let count = usize::from(slots.shards);
     if !settings.log.is_on {
-        let keyspaces = (0..count).map(|_| empty()).collect();
+        let keyspaces = load_snapshot(settings, slots, empty, now_us() / 1000, &bridge.loading)?;
         let logs = (0..count).map(|_| None).collect();
         return Ok(Beginning { keyspaces, logs, first_transaction: 0, kept: None });
     }
-    let restored = restore(&settings.log, slots, empty, now_us() / 1000)?;
+    let restored = restore(settings, slots, empty, now_us() / 1000, &bridge.loading)?;
     let first_transaction = restored.first_transaction();
     let Restored { shards, disk, manifest, lock } = restored;
     let folder = manifest.folder;
@@ -211,12 +217,13 @@ fn begin(
     Ok(beginning)
 }
 
-/// Starts a core, which says on `ready` whether it could make its ring.
+/// Starts a core, which says on `ready` whether it could make its ring, and serves when it hears that it may.
 fn start(
     parts: Parts,
     shard: usize,
     cpu: usize,
     ready: Sender<io::Result<()>>,
+    may_go: Receiver<()>,
 ) -> Result<ExecutorJoinHandle<()>, LaunchError> {
     LocalExecutorBuilder::new(Placement::Fixed(cpu))
         .name(&format!("shard-{shard}"))
@@ -226,12 +233,17 @@ fn start(
             crash::use_large_stack();
             // The core waits in its own ring and is the only task of its executor: see docs/decisions/0001.
             let (core, outcome) = match Core::new(parts) {
-                Ok(core) => (Some(core), Ok(())),
+                Ok(core) => {
+                    core.publish_counters();
+                    (Some(core), Ok(()))
+                }
                 Err(error) => (None, Err(error)),
             };
             // Nobody waits any more if an earlier core has failed.
             let _ = ready.send(outcome);
-            if let Some(mut core) = core {
+            if let Some(mut core) = core
+                && may_go.recv().is_ok()
+            {
                 core.run();
             }
         })

@@ -7,6 +7,8 @@ pub const LOCK: &str = "basalt.lock";
 pub const MANIFEST: &str = "basalt.manifest";
 /// What becomes the manifest when it is complete.
 pub const MANIFEST_NEW: &str = "basalt.manifest.new";
+/// Is there while bases are made of the files of Redis: without a manifest they are leftovers.
+pub const IMPORTING: &str = "basalt.importing";
 
 /// What a file of a shard holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,6 +12,8 @@ mod doctor;
 mod errors;
 mod expiry;
 mod fragments;
+mod importing;
+mod importing_refused;
 mod information;
 mod limits;
 mod login;

@@ -202,7 +202,7 @@ fn seconds(taken: Option<u64>) -> i64 {
 
 fn persistence(facts: &InfoFacts, out: &mut Vec<u8>) {
     let facts = &facts.persistence;
-    field("loading", u8::from(facts.is_loading), out);
+    field("loading", u8::from(facts.loading.is_some()), out);
     zeroes(&["async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"], out);
     field("current_fork_perc", "0.00", out);
     zeroes(&["current_save_keys_processed", "current_save_keys_total"], out);
@@ -212,10 +212,9 @@ fn persistence(facts: &InfoFacts, out: &mut Vec<u8>) {
     field("rdb_last_bgsave_status", "ok", out);
     field("rdb_last_bgsave_time_sec", -1, out);
     field("rdb_current_bgsave_time_sec", -1, out);
-    zeroes(
-        &["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"],
-        out,
-    );
+    zeroes(&["rdb_saves", "rdb_last_cow_size"], out);
+    field("rdb_last_load_keys_expired", facts.loaded_keys_expired, out);
+    field("rdb_last_load_keys_loaded", facts.loaded_keys, out);
     field("aof_enabled", u8::from(facts.log.is_some()), out);
     let log = facts.log.clone().unwrap_or_default();
     field("aof_rewrite_in_progress", u8::from(log.is_compacting), out);
@@ -234,6 +233,14 @@ fn persistence(facts: &InfoFacts, out: &mut Vec<u8>) {
         field("aof_buffer_length", log.waiting_bytes, out);
         field("aof_pending_bio_fsync", log.syncs_under_way, out);
         field("aof_delayed_fsync", log.delays, out);
+    }
+    if let Some(loading) = &facts.loading {
+        field("loading_start_time", loading.started_at_s, out);
+        field("loading_total_bytes", loading.total_bytes, out);
+        field("loading_rdb_used_mem", loading.redis_memory_bytes, out);
+        field("loading_loaded_bytes", loading.loaded_bytes, out);
+        field("loading_loaded_perc", format!("{:.2}", loading.percent), out);
+        field("loading_eta_seconds", loading.seconds_left, out);
     }
 }
 

@@ -1,35 +1,41 @@
-//! What the server starts with: the logs of the last run, or nothing.
+//! What the server starts with: the logs of the last run, what Redis has left, or nothing.
 //!
 //! ```text
-//! lock the folder -> read the manifest -> scan, decide, replay (a thread for each shard)
+//! lock the folder -> read the manifest, or make bases of the files of Redis and one that names them
+//!   -> scan, decide, replay (a thread for each shard)
 //!   -> hand slots to their owners, if they have others than before -> a manifest with new segments
 //! ```
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::bridge::loading::Loading;
 use crate::cluster::SlotMap;
 use crate::codec::record::Ticket;
-use crate::config::{Fsync, LogSettings};
+use crate::config::{Fsync, LogSettings, Settings};
 use crate::data_plane::disk::FolderDisk;
 use crate::data_plane::keeper::{KeptFile, make_file};
+use crate::data_plane::restore::bases::BaseFile;
+use crate::data_plane::restore::redis::{Files, Import, ImportError, Kind, Terms};
 use crate::data_plane::restore::slots::{are_at_home, bring_home};
 use crate::keyspace::{Keyspace, SLOT_COUNT};
-use crate::persist::base::{BaseWriter, RECORD_BYTES};
 use crate::persist::disk::{Disk, DiskError};
-use crate::persist::effects::write_entry;
 use crate::persist::load::{self, LoadError, Log, OnTorn};
 use crate::persist::manifest::{Base, FindError, Manifest, Segment, ShardFiles, find};
-use crate::persist::name::{FileName, LOCK};
+use crate::persist::name::{Content, FileName, LOCK};
 use crate::persist::recovery::Verdict;
 use crate::sys::host::random_seeds;
 
+mod bases;
 mod check;
+mod import;
+mod redis;
 mod slots;
 
 pub use check::check;
+pub use import::import;
 
 /// Numbers of transactions count up from the number of the run, shifted by this.
 const RUN_SHIFT: u32 = 40;
@@ -56,6 +62,8 @@ pub enum RestoreError {
     Load(#[from] LoadError),
     #[error(transparent)]
     Disk(#[from] DiskError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
 }
 
 /// What the cores begin with.
@@ -88,29 +96,72 @@ impl Restored {
     }
 }
 
+/// The folder of the logs, which nobody else uses while it is locked.
+struct Locked {
+    disk: FolderDisk,
+    lock: File,
+}
+
+impl Locked {
+    fn open(folder: &Path) -> Result<Self, RestoreError> {
+        let failed = |source| RestoreError::Folder { folder: folder.to_owned(), source };
+        let disk = FolderDisk::open(folder).map_err(failed)?;
+        let lock = File::create(disk.path(LOCK)).map_err(failed)?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => RestoreError::Locked { folder: folder.to_owned() },
+            TryLockError::Error(source) => failed(source),
+        })?;
+        Ok(Locked { disk, lock })
+    }
+}
+
+/// Reads the snapshot of a server without a log into key spaces, one for each shard of `slots`.
+pub fn load_snapshot(
+    settings: &Settings,
+    slots: &SlotMap,
+    empty: impl Fn() -> Keyspace,
+    now_ms: u64,
+    progress: &Loading,
+) -> Result<Vec<Keyspace>, RestoreError> {
+    let begun = Instant::now();
+    let Some(file) = settings.snapshot.file.as_ref().filter(|file| file.exists()) else {
+        return Ok((0..slots.shards).map(|_| empty()).collect());
+    };
+    let files = Files { kind: Kind::Snapshot, name: file.clone(), parts: vec![file.clone()] };
+    let terms = Terms::of(settings, now_ms);
+    let (keyspaces, figures) = Import { files: &files, terms, slots, progress }.load_snapshot(empty)?;
+    tracing::info!(
+        keys = figures.keys,
+        expired = figures.expired,
+        seconds = begun.elapsed().as_secs_f64(),
+        "DB loaded from disk"
+    );
+    Ok(keyspaces)
+}
+
 /// Reads what the folder has into key spaces, one for each shard of `slots`.
 pub fn restore(
-    settings: &LogSettings,
+    server: &Settings,
     slots: &SlotMap,
     empty: impl Fn() -> Keyspace + Sync,
     now_ms: u64,
+    progress: &Loading,
 ) -> Result<Restored, RestoreError> {
+    let settings = &server.log;
     let folder = &settings.folder;
     let failed = |source| RestoreError::Folder { folder: folder.clone(), source };
-    let disk = FolderDisk::open(folder).map_err(failed)?;
-    let lock = File::create(disk.path(LOCK)).map_err(failed)?;
-    lock.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => RestoreError::Locked { folder: folder.clone() },
-        TryLockError::Error(source) => failed(source),
-    })?;
+    let Locked { disk, lock } = Locked::open(folder)?;
     let count = usize::from(slots.shards);
     let (old, is_new) = match find(&disk)? {
-        Some(manifest) => (manifest, false),
-        None => (first_manifest(&disk, count)?, true),
+        Some(manifest) => {
+            redis::end(&disk)?;
+            (manifest, false)
+        }
+        None => begin_folder(&disk, server, slots, &empty, now_ms, progress)?,
     };
     let mut read = match is_new {
         true => Read::nothing(&old, count, &empty),
-        false => Read::all(&disk, &old, settings, &empty, now_ms)?,
+        false => Read::all(&disk, &old, settings, &empty, now_ms, progress)?,
     };
     // A file that a crash has left may have the next number.
     load::remove_leftovers(&disk, &old)?;
@@ -147,15 +198,37 @@ pub fn restore(
     Ok(Restored { shards: shards.collect(), disk, manifest, lock })
 }
 
-/// The manifest of a folder that has none yet: before any file that it could name.
+/// The manifest of a folder that has none yet, and whether it names nothing.
+fn begin_folder(
+    disk: &FolderDisk,
+    settings: &Settings,
+    slots: &SlotMap,
+    empty: impl Fn() -> Keyspace,
+    now_ms: u64,
+    progress: &Loading,
+) -> Result<(Manifest, bool), RestoreError> {
+    let manifest = first_manifest(disk, slots.shards.into())?;
+    let Some(files) = redis::find(settings)? else {
+        manifest.replace(disk)?;
+        redis::end(disk)?;
+        return Ok((manifest, true));
+    };
+    tracing::info!("There is no log of ours yet: {} of Redis is read", files.name.display());
+    let terms = Terms::of(settings, now_ms);
+    let import = Import { files: &files, terms, slots, progress };
+    let (manifest, _) = import.make_bases(disk, manifest, 0, empty)?;
+    Ok((manifest, false))
+}
+
+/// A manifest for a folder that has none, and so no file that it could name but for those of an import that was interrupted.
 fn first_manifest(disk: &FolderDisk, count: usize) -> Result<Manifest, RestoreError> {
     let manifest = Manifest::new(random_seeds()[0], count);
+    if redis::is_begun(disk)? {
+        load::remove_leftovers(disk, &manifest)?;
+    }
     match load::leftovers(disk, &manifest)?.first() {
         Some(file) => Err(RestoreError::NoManifest { folder: disk.folder.clone(), file: file.to_string() }),
-        None => {
-            manifest.replace(disk)?;
-            Ok(manifest)
-        }
+        None => Ok(manifest),
     }
 }
 
@@ -203,10 +276,13 @@ impl Read {
         settings: &LogSettings,
         empty: &(impl Fn() -> Keyspace + Sync),
         now_ms: u64,
+        progress: &Loading,
     ) -> Result<Self, RestoreError> {
         let begun = Instant::now();
+        progress.begin_files(bytes_to_read(disk, manifest));
+        let tell = |bytes: u64| progress.add_bytes(bytes);
         let scan = |shard: usize, files: &ShardFiles| {
-            load::scan(disk, manifest.folder, shard as u16, files, &mut |_| ())
+            load::scan(disk, manifest.folder, shard as u16, files, &mut &tell)
         };
         let logs = in_parallel(&manifest.shards, scan)?;
         let on_torn = if settings.cuts_torn_end { OnTorn::Cut } else { OnTorn::Stop };
@@ -217,24 +293,35 @@ impl Read {
         let work: Vec<_> = logs.iter().zip(&manifest.shards).zip(&verdicts).collect();
         let replay = |_: usize, ((log, files), verdict): &((&Log<'_>, &ShardFiles), &Verdict)| {
             let mut keyspace = empty();
-            load::replay(log, files, verdict, &mut keyspace, now_ms, &mut |_| ())?;
+            load::replay(log, files, verdict, &mut keyspace, now_ms, &mut &tell)?;
             Ok(keyspace)
         };
         let keyspaces: Vec<Keyspace> = in_parallel(&work, replay)?;
-        let databases = || keyspaces.iter().flat_map(|it| (0..it.database_count()).map(|at| it.len(at)));
-        tracing::info!(
-            keys = databases().sum::<usize>(),
-            seconds = begun.elapsed().as_secs_f64(),
-            "DB loaded from append only file"
-        );
-        let settled = load::settle(disk, manifest, &logs, &verdicts)?;
-        Ok(Read {
+        let read = Read {
             keyspaces,
             ends: verdicts.iter().map(|verdict| verdict.end).collect(),
             voids: verdicts.iter().map(|verdict| verdict.dropped.clone()).collect(),
-            manifest: settled,
-        })
+            manifest: load::settle(disk, manifest, &logs, &verdicts)?,
+        };
+        tracing::info!(
+            keys = read.key_count(),
+            seconds = begun.elapsed().as_secs_f64(),
+            "DB loaded from append only file"
+        );
+        Ok(read)
     }
+
+    fn key_count(&self) -> usize {
+        let databases = self.keyspaces.iter().flat_map(|it| (0..it.database_count()).map(|at| it.len(at)));
+        databases.sum()
+    }
+}
+
+/// Segments are scanned and then replayed, bases are replayed.
+fn bytes_to_read(disk: &FolderDisk, manifest: &Manifest) -> u64 {
+    let length = |file: FileName| disk.length(&file.to_string()).unwrap_or_default();
+    let times = |file: FileName| if file.content == Content::Log { 2 } else { 1 };
+    manifest.files().map(|file| times(file) * length(file)).sum()
 }
 
 fn warn_of_losses(log: &Log<'_>, verdict: &Verdict) {
@@ -282,34 +369,11 @@ fn write_base(
     keyspace: &Keyspace,
     position: u64,
 ) -> Result<(), DiskError> {
-    let file = name.to_string();
-    disk.create(&file).map_err(DiskError::of("create", &file))?;
-    let (mut out, mut effects) = (Vec::new(), Vec::new());
-    let (mut offset, mut count) = (0, 0);
-    let mut writer = BaseWriter::new(folder, name, position, &mut out);
-    let mut flush = |out: &mut Vec<u8>| {
-        disk.write_at(&file, offset, out).map_err(DiskError::of("write", &file))?;
-        offset += out.len() as u64;
-        out.clear();
-        Ok::<_, DiskError>(())
-    };
+    let mut base = BaseFile::create(disk, name, folder, position)?;
     for database in 0..keyspace.database_count() {
         for slot in 0..SLOT_COUNT as u16 {
-            keyspace.visit_slot(database, slot, usize::MAX, 0, |entry| {
-                write_entry(&mut effects, database, slot, entry);
-                count += 1;
-            });
-            if effects.len() >= RECORD_BYTES {
-                writer.effects(&effects, &mut out);
-                effects.clear();
-                flush(&mut out)?;
-            }
+            base.add_slot(keyspace, database, slot, 0)?;
         }
     }
-    if !effects.is_empty() {
-        writer.effects(&effects, &mut out);
-    }
-    writer.finish(count, &mut out);
-    flush(&mut out)?;
-    disk.sync(&file).map_err(DiskError::of("sync", &file))
+    base.finish()
 }
