@@ -92,14 +92,20 @@ fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::
     }
     let cores = launch(&bridge, settings, &cpus).inspect_err(|_| remove(settings.pidfile.as_deref()))?;
     bridge.memory_at_start.store(memory_use().allocated, Ordering::Relaxed);
-    tracing::info!(port = settings.port, shards = cpus.len(), "Ready to accept connections");
+    // Otherwise the last core says so that has its data.
+    if !bridge.loading.is_on() {
+        tracing::info!(port = settings.port, shards = cpus.len(), "Ready to accept connections");
+    }
     control_plane.run(&bridge);
-    tracing::info!("User requested shutdown...");
+    if !bridge.loading.has_failed() {
+        tracing::info!("User requested shutdown...");
+    }
     crash::end_at_next_signal();
     bridge.stop();
-    cores.join()?;
+    let outcome = cores.join();
     remove(settings.unixsocket.as_deref());
     remove(settings.pidfile.as_deref());
+    outcome?;
     tracing::info!("Basalt is now ready to exit, bye bye...");
     Ok(())
 }

@@ -20,6 +20,8 @@ pub struct Caller {
     pub is_authenticated: bool,
     /// There is a password and it has yet to give it: nearly everything it sends is refused.
     pub must_log_in: bool,
+    /// The data of an earlier run is still being read: only what needs none of it may run.
+    pub is_early: bool,
     pub connected_at_us: u64,
     pub address: Address,
     /// What few clients set, together.
@@ -52,6 +54,7 @@ impl Caller {
             is_monitor: false,
             is_authenticated: true,
             must_log_in: false,
+            is_early: false,
             connected_at_us,
             address,
             labels: None,

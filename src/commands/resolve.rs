@@ -13,6 +13,8 @@ pub enum Refusal {
     WrongArity(&'static Command),
     /// The client has to log in before it may send this.
     NotLoggedIn(&'static Command),
+    /// The data of an earlier run is still being read.
+    Loading(&'static Command),
     /// The client is shown all requests, and may touch no key: to Redis it is a kind of replica.
     Watching(&'static Command),
     /// A web browser was made to speak to us: it is told nothing, and the connection is closed.
@@ -65,6 +67,9 @@ impl Refusal {
             }
             Self::WrongArity(command) => write_wrong_arity(command, out),
             Self::NotLoggedIn(_) => out.extend_from_slice(b"-NOAUTH Authentication required.\r\n"),
+            Self::Loading(_) => {
+                out.extend_from_slice(b"-LOADING Redis is loading the dataset in memory\r\n");
+            }
             Self::Watching(_) => out.extend_from_slice(b"-ERR Replica can't interact with the keyspace\r\n"),
             Self::CloseSilently => {}
         }

@@ -163,6 +163,7 @@ impl Core {
     /// Makes a connection of an admitted client and begins to receive from it.
     pub(super) fn adopt(&mut self, socket: OwnedFd, mut caller: Caller) {
         caller.log_out(self.turn.password);
+        caller.is_early = self.is_loading();
         let active_at_s = (self.turn.now_us / 1_000_000) as u32;
         let index = self.connections.insert(|generation| Connection {
             session: Session::new(caller),

@@ -164,7 +164,8 @@ impl Core {
         if how.abort {
             return self.answer_with(index, |reply| reply.error(b"ERR No shutdown in progress."));
         }
-        if how.save == Some(true) {
+        // While data is being read there is none to be saved, and Redis ends.
+        if how.save == Some(true) && !self.is_loading() {
             tracing::warn!("SHUTDOWN SAVE refused: there is nothing yet that could save");
             return self
                 .answer_with(index, |reply| reply.error(b"ERR Errors trying to SHUTDOWN. Check logs."));

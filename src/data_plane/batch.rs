@@ -356,6 +356,9 @@ impl Core {
             Ok(command) if self.connections.at(planned.connection).session.caller.must_log_in => {
                 Refusal::NotLoggedIn(command)
             }
+            Ok(command) if self.connections.at(planned.connection).session.caller.is_early => {
+                Refusal::Loading(command)
+            }
             Ok(command) => Refusal::Watching(command),
             Err(refusal) => refusal,
         };
@@ -376,7 +379,8 @@ impl Core {
         if let Some(multi) = &mut self.connections.at(planned.connection).session.multi {
             multi.is_aborted = true;
         }
-        if let Refusal::WrongArity(command) | Refusal::Watching(command) = refusal {
+        if let Refusal::WrongArity(command) | Refusal::Loading(command) | Refusal::Watching(command) = refusal
+        {
             self.count_rejected(command);
         }
         self.reply(planned.connection, |out| out.bytes.extend_from_slice(&error));

@@ -9,12 +9,14 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ahash::AHashMap;
 
 use crate::bridge::Bridge;
 use crate::bridge::counters::Counters;
+use crate::cluster::SlotMap;
 use crate::commands::Turn;
 use crate::config::Settings;
 use crate::data_plane::accept::Listener;
@@ -23,7 +25,8 @@ use crate::data_plane::connection::{Connections, Stall};
 use crate::data_plane::gathering::Gathering;
 use crate::data_plane::housekeeping::Housekeeping;
 use crate::data_plane::inbox::Inbox;
-use crate::data_plane::log::{Log, LogParts};
+use crate::data_plane::loading::Load;
+use crate::data_plane::log::Log;
 use crate::data_plane::mesh::Mesh;
 use crate::data_plane::pause::Pauses;
 use crate::data_plane::replicas::ReplicaWait;
@@ -89,6 +92,8 @@ pub struct Core {
     pub replica_waits: Vec<ReplicaWait>,
     /// Where changes are appended before anybody hears of them.
     pub log: Option<Box<Log>>,
+    /// What an earlier run has left comes from here; `None` once all cores have theirs.
+    pub awaited: Option<Receiver<Load>>,
     /// When to look at idle clients and soft limits again.
     pub next_tick: Option<Instant>,
     pub next_adopter: u16,
@@ -112,15 +117,16 @@ pub struct Segment {
 
 /// What a core is started with.
 pub struct Parts {
-    pub shard: Shard,
+    pub index: u16,
+    pub slots: SlotMap,
     pub listeners: Vec<(OwnedFd, bool)>,
     pub mesh: Mesh,
     pub bridge: Arc<Bridge>,
     pub hasher: Hasher,
     pub turn: Turn,
-    pub log: Option<LogParts>,
-    /// The number of the first transaction.
-    pub first_transaction: u64,
+    pub load: Load,
+    /// The load is empty: what comes from here takes its place.
+    pub awaited: Option<Receiver<Load>>,
 }
 
 impl Core {
@@ -128,8 +134,9 @@ impl Core {
     pub fn new(parts: Parts) -> std::io::Result<Core> {
         let settings = Arc::new(parts.bridge.config().settings());
         let timing = Timing::new(&settings);
-        let mut shard = parts.shard;
-        let log = parts.log.map(|parts| Box::new(Log::begin(parts, &mut shard)));
+        let Load { keyspace, log, first_transaction } = parts.load;
+        let mut shard = Shard::new(parts.index, keyspace, parts.slots);
+        let log = log.map(|parts| Box::new(Log::begin(parts, &mut shard)));
         Ok(Core {
             ring: Ring::new(Kernel)?,
             shard,
@@ -159,13 +166,14 @@ impl Core {
             closing: Vec::new(),
             spare_orders: Vec::new(),
             errands: AHashMap::default(),
-            next_transaction: parts.first_transaction,
+            next_transaction: first_transaction,
             spare_transactions: Vec::new(),
             pauses: Pauses::default(),
             timing,
             monitors: Vec::new(),
             replica_waits: Vec::new(),
             log,
+            awaited: parts.awaited,
             next_tick: None,
             next_adopter: 0,
             housekeeping: Housekeeping::default(),
@@ -285,7 +293,10 @@ impl Core {
             Operation::ReceiveBlock => self.received_block(completion),
             Operation::Accept => self.accepted(&completion),
             Operation::SendOwned => self.sent_owned(completion),
-            Operation::Wake => self.wait_for_wake(),
+            Operation::Wake => {
+                self.wait_for_wake();
+                self.follow_loading();
+            }
             Operation::WriteFile => self.wrote_file(completion),
             Operation::SyncFile => self.synced_file(&completion),
             Operation::Cancel | Operation::Send => {}

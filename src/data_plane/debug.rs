@@ -7,6 +7,7 @@ use crate::commands::call::{Debugging, Fault};
 use crate::commands::dataset::{Digested, digest_databases, digest_keys};
 use crate::commands::debug::describe_entry;
 use crate::data_plane::core::Core;
+use crate::data_plane::loading::NOT_YET;
 use crate::data_plane::mesh::Subject;
 use crate::keyspace::{Hasher, Key};
 use crate::protocol::{Out, Reply, Resp};
@@ -36,6 +37,10 @@ impl Core {
             }
             Debugging::KeyDigests { .. } => {
                 self.gather(index, Finish::Digests(Digested::Keys), || Subject::Debug(debugging.clone()));
+            }
+            // What was made up would give way to what is read.
+            Debugging::Populate(_) if self.is_loading() => {
+                self.answer_with(index, |reply| reply.error(NOT_YET))
             }
             Debugging::ActiveExpiry(_) | Debugging::Populate(_) | Debugging::Sleep(_) => {
                 self.gather(index, Finish::Same, || Subject::Debug(debugging.clone()));

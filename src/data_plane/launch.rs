@@ -5,8 +5,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 
@@ -18,11 +19,11 @@ use crate::commands::call::{DebugAccess, Process};
 use crate::config::{Access, Lfu, Settings};
 use crate::data_plane::core::{Core, Parts, now_us};
 use crate::data_plane::keeper::Keeper;
+use crate::data_plane::loading::{Load, tell};
 use crate::data_plane::log::LogParts;
 use crate::data_plane::mesh::meshes;
 use crate::data_plane::restore::{RestoreError, Restored, RestoredShard, load_snapshot, restore};
 use crate::keyspace::{Hasher, Keyspace, Recency};
-use crate::shard::Shard;
 use crate::sys::crash;
 use crate::sys::host::random_seeds;
 use crate::sys::socket::{self, TcpListener};
@@ -30,6 +31,10 @@ use crate::sys::socket::{self, TcpListener};
 /// Registered memory of each executor's own rings: it does no I/O of ours.
 const EXECUTOR_IO_BYTES: usize = 64 * 1024;
 const EXECUTOR_RING_DEPTH: usize = 128;
+/// Clients wait so long for what is being read before they are accepted and told of it.
+const ACCEPT_PATIENCE: Duration = Duration::from_millis(300);
+/// So often the log tells how far the reading is.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// More shards than this are refused.
 pub const SHARDS_MAX: usize = 1024;
 
@@ -58,6 +63,8 @@ pub enum LaunchError {
     Restore(#[from] RestoreError),
     #[error("cannot start the thread that keeps the files of the log: {0}")]
     Keeper(io::Error),
+    #[error("cannot read what an earlier run has left: {0}")]
+    Loader(io::Error),
 }
 
 /// The system's own words, without the number that the standard library adds.
@@ -69,7 +76,13 @@ fn sentence(error: &io::Error) -> String {
 /// The running cores.
 pub struct Cores {
     handles: Vec<ExecutorJoinHandle<()>>,
-    log: Option<KeptLog>,
+    kept: Kept,
+}
+
+enum Kept {
+    Now(Option<KeptLog>),
+    /// When all is read.
+    Later(JoinHandle<Result<Option<KeptLog>, LaunchError>>),
 }
 
 /// What lives as long as the cores when there is a log.
@@ -79,13 +92,14 @@ struct KeptLog {
     _lock: File,
 }
 
-/// What each core begins with.
+/// What all cores begin with.
 struct Beginning {
-    keyspaces: Vec<Keyspace>,
-    logs: Vec<Option<LogParts>>,
-    first_transaction: u64,
+    /// By core.
+    loads: Vec<Load>,
     kept: Option<KeptLog>,
 }
+
+type Outcome = Result<Beginning, LaunchError>;
 
 /// Which CPU each shard is pinned to.
 pub fn placement(settings: &Settings) -> Result<Vec<usize>, LaunchError> {
@@ -136,20 +150,35 @@ pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Resu
     let hasher = Hasher::with_seeds(random_seeds());
     let meshes = meshes(bridge, slots.shards, slots.version);
     let databases = usize::from(settings.databases);
-    let empty = || Keyspace::new(databases, hasher.clone(), recency(settings));
-    let Beginning { mut keyspaces, mut logs, first_transaction, kept } =
-        begin(bridge, settings, &slots, empty)?;
-    let (mut handles, mut starts) = (Vec::new(), Vec::new());
+    let loaded = load(bridge, settings, &slots, &hasher)?;
+    let mut beginning = match loaded.recv_timeout(ACCEPT_PATIENCE) {
+        Ok(outcome) => Some(outcome?),
+        Err(RecvTimeoutError::Timeout) => None,
+        Err(RecvTimeoutError::Disconnected) => return Err(loader_failed()),
+    };
+    if beginning.is_some() {
+        bridge.loading.end();
+    }
+    let (mut handles, mut starts, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
     for (index, mesh) in meshes.into_iter().enumerate().rev() {
-        let keyspace = keyspaces.pop().expect("there is one for each core");
+        let (load, awaited) = match &mut beginning {
+            Some(beginning) => (beginning.loads.pop().expect("there is one for each core"), None),
+            None => {
+                let (give, awaited) = channel();
+                waiting.insert(0, give);
+                let keyspace = Keyspace::new(databases, hasher.clone(), recency(settings));
+                (Load { keyspace, log: None, first_transaction: 0 }, Some(awaited))
+            }
+        };
         let parts = Parts {
-            shard: Shard::new(index as u16, keyspace, slots.clone()),
+            index: index as u16,
+            slots: slots.clone(),
             listeners: listeners.pop().expect("there is a list for each core"),
             mesh,
             bridge: bridge.clone(),
             hasher: hasher.clone(),
-            log: logs.pop().expect("there is a place for each core"),
-            first_transaction,
+            load,
+            awaited,
             turn: Turn {
                 now_us: now_us(),
                 databases: databases as u8,
@@ -177,7 +206,70 @@ pub fn launch(bridge: &Arc<Bridge>, settings: &Settings, cpus: &[usize]) -> Resu
     for go in starts {
         go.send(()).expect("a core waits for this");
     }
-    Ok(Cores { handles, log: kept })
+    let kept = match beginning {
+        Some(beginning) => Kept::Now(beginning.kept),
+        None => {
+            let bridge = bridge.clone();
+            let hand = move || hand_over(&bridge, &loaded, &waiting);
+            let thread = std::thread::Builder::new().name("hand-over".to_owned()).spawn(hand);
+            Kept::Later(thread.map_err(LaunchError::Loader)?)
+        }
+    };
+    Ok(Cores { handles, kept })
+}
+
+fn loader_failed() -> LaunchError {
+    LaunchError::Loader(io::Error::other("the thread that reads it has failed"))
+}
+
+/// Begins to read what an earlier run has left. Until that has ended nothing in the folder counts but what it found there, so
+/// the process may end at any moment.
+fn load(
+    bridge: &Arc<Bridge>,
+    settings: &Settings,
+    slots: &SlotMap,
+    hasher: &Hasher,
+) -> Result<Receiver<Outcome>, LaunchError> {
+    let (give, loaded) = channel();
+    let (bridge, settings, slots, hasher) = (bridge.clone(), settings.clone(), slots.clone(), hasher.clone());
+    bridge.loading.begin(now_us() / 1_000_000);
+    let read = move || {
+        let databases = usize::from(settings.databases);
+        let empty = || Keyspace::new(databases, hasher.clone(), recency(&settings));
+        // Nobody waits any more if the server ends.
+        let _ = give.send(begin(&bridge, &settings, &slots, empty));
+    };
+    let thread = std::thread::Builder::new().name("loader".to_owned()).spawn(read);
+    thread.map(|_| loaded).map_err(LaunchError::Loader)
+}
+
+/// Waits until all is read, and gives each core its part.
+fn hand_over(
+    bridge: &Bridge,
+    loaded: &Receiver<Outcome>,
+    cores: &[Sender<Load>],
+) -> Result<Option<KeptLog>, LaunchError> {
+    let outcome = loop {
+        match loaded.recv_timeout(PROGRESS_INTERVAL) {
+            Ok(outcome) => break outcome,
+            Err(RecvTimeoutError::Disconnected) => break Err(loader_failed()),
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(progress) = bridge.loading.progress() {
+                    tell(&progress, now_us() / 1_000_000);
+                }
+            }
+        }
+    };
+    let Beginning { loads, kept } = outcome.inspect_err(|_| {
+        bridge.loading.fail();
+        bridge.ask_shutdown();
+    })?;
+    for ((core, load), waker) in cores.iter().zip(loads).zip(&bridge.wakers) {
+        // A core that has stopped needs nothing any more.
+        let _ = core.send(load);
+        waker.wake();
+    }
+    Ok(kept)
 }
 
 /// Reads what the last run has left, and takes care that this one leaves as much.
@@ -186,35 +278,26 @@ fn begin(
     settings: &Settings,
     slots: &SlotMap,
     empty: impl Fn() -> Keyspace + Sync,
-) -> Result<Beginning, LaunchError> {
-    let count = usize::from(slots.shards);
+) -> Outcome {
+    let (now_ms, progress) = (now_us() / 1000, &bridge.loading);
     if !settings.log.is_on {
-        let keyspaces = load_snapshot(settings, slots, empty, now_us() / 1000, &bridge.loading)?;
-        let logs = (0..count).map(|_| None).collect();
-        return Ok(Beginning { keyspaces, logs, first_transaction: 0, kept: None });
+        let keyspaces = load_snapshot(settings, slots, empty, now_ms, progress)?;
+        let load = |keyspace| Load { keyspace, log: None, first_transaction: 0 };
+        return Ok(Beginning { loads: keyspaces.into_iter().map(load).collect(), kept: None });
     }
-    let restored = restore(settings, slots, empty, now_us() / 1000, &bridge.loading)?;
+    let restored = restore(settings, slots, empty, now_ms, progress)?;
     let first_transaction = restored.first_transaction();
     let Restored { shards, disk, manifest, lock } = restored;
     let folder = manifest.folder;
     let (desks, keeper) = Keeper::start(disk, manifest, bridge.clone()).map_err(LaunchError::Keeper)?;
-    let mut beginning = Beginning { keyspaces: Vec::new(), logs: Vec::new(), first_transaction, kept: None };
+    let mut loads = Vec::new();
     for (RestoredShard { keyspace, segment, position, voids, base_position, base_bytes }, desk) in
         shards.into_iter().zip(desks)
     {
-        beginning.keyspaces.push(keyspace);
-        beginning.logs.push(Some(LogParts {
-            folder,
-            desk,
-            segment,
-            position,
-            voids,
-            base_position,
-            base_bytes,
-        }));
+        let log = LogParts { folder, desk, segment, position, voids, base_position, base_bytes };
+        loads.push(Load { keyspace, log: Some(log), first_transaction });
     }
-    beginning.kept = Some(KeptLog { keeper, _lock: lock });
-    Ok(beginning)
+    Ok(Beginning { loads, kept: Some(KeptLog { keeper, _lock: lock }) })
 }
 
 /// Starts a core, which says on `ready` whether it could make its ring, and serves when it hears that it may.
@@ -256,8 +339,17 @@ impl Cores {
         for handle in self.handles {
             handle.join().map_err(|error| format!("an executor failed: {error}"))?;
         }
+        let kept = match self.kept {
+            Kept::Now(kept) => kept,
+            // What is still being read is not needed any more.
+            Kept::Later(thread) if !thread.is_finished() => return Ok(()),
+            Kept::Later(thread) => {
+                let outcome = thread.join().map_err(|_| "the data could not be handed over".to_owned())?;
+                outcome.map_err(|error| error.to_string())?
+            }
+        };
         // It ends when nobody can ask any more.
-        self.log.map_or(Ok(()), |log| log.keeper.join().map_err(|_| "the keeper has failed".to_owned()))
+        kept.map_or(Ok(()), |log| log.keeper.join().map_err(|_| "the keeper has failed".to_owned()))
     }
 }
 

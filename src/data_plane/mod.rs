@@ -15,6 +15,7 @@ pub mod housekeeping;
 mod inbox;
 mod keeper;
 pub mod launch;
+mod loading;
 mod log;
 mod mesh;
 mod monitor;

@@ -413,10 +413,12 @@ impl Core {
 fn detour(command: &Command, standing: Standing) -> Option<Way> {
     match (standing, in_multi(command)) {
         (Standing::Stranger { .. }, _) if !command.flags.has(Flags::NO_AUTH) => Some(Way::Refused),
+        (Standing::Early { .. }, _) if !command.flags.has(Flags::LOADING) => Some(Way::Refused),
         (Standing::Watcher { .. }, _) if touches_keys(command) => Some(Way::Refused),
         (
             Standing::Free
             | Standing::Stranger { is_queueing: false }
+            | Standing::Early { is_queueing: false }
             | Standing::Watcher { is_queueing: false },
             _,
         ) => None,

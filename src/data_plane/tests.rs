@@ -14,11 +14,12 @@ use crate::commands::table::row_count;
 use crate::commands::{Caller, Turn};
 use crate::config::Config;
 use crate::data_plane::core::{Core, Parts};
+use crate::data_plane::loading::Load;
 use crate::data_plane::mesh::meshes;
 use crate::data_plane::monitor::WAITING_BYTES_MAX;
 use crate::keyspace::{Hasher, Keyspace, Recency};
+use crate::shard::Answer;
 use crate::shard::visit::{Handover, Step, Ticket, Visit};
-use crate::shard::{Answer, Shard};
 use crate::sys::waker::Waker;
 
 /// Two cores of one server, without listeners.
@@ -31,12 +32,13 @@ fn two_cores() -> (Arc<Bridge>, Vec<Core>) {
     let cores = meshes(&bridge, 2, slots.version).into_iter().enumerate().map(|(index, mesh)| {
         let keyspace = Keyspace::new(1, hasher.clone(), Recency::Lru);
         Core::new(Parts {
-            shard: Shard::new(index as u16, keyspace, slots.clone()),
+            index: index as u16,
+            slots: slots.clone(),
             listeners: Vec::new(),
             mesh,
             bridge: bridge.clone(),
-            log: None,
-            first_transaction: 0,
+            load: Load { keyspace, log: None, first_transaction: 0 },
+            awaited: None,
             hasher: hasher.clone(),
             turn: Turn {
                 now_us: 0,

@@ -6,6 +6,7 @@ use crate::commands::{Caller, Command, Run};
 use crate::data_plane::batch::{Planned, call_session, request, write_reply};
 use crate::data_plane::connection::{Closing, Connection, Stall};
 use crate::data_plane::core::Core;
+use crate::data_plane::loading::NOT_YET;
 use crate::data_plane::log::Parked;
 use crate::data_plane::mesh::{Address, Post};
 use crate::data_plane::slow_log::shown_arguments;
@@ -252,6 +253,10 @@ impl Core {
     pub(super) fn move_slot(&mut self, index: u32, slot: u16, to: u16) {
         if self.connections.at(index).session.in_transaction {
             return self.reply(index, |out| out.bytes.extend_from_slice(NOT_ALLOWED));
+        }
+        // The data that is being read is for the owners of now.
+        if self.is_loading() {
+            return self.answer_with(index, |reply| reply.error(NOT_YET));
         }
         let ticket = self.next_ticket();
         let origin = origin_of(index, self.connections.at(index));

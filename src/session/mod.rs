@@ -26,6 +26,10 @@ pub enum Standing {
     Stranger {
         is_queueing: bool,
     },
+    /// What needs the data is refused: that is still being read. It may be queueing all the same.
+    Early {
+        is_queueing: bool,
+    },
     /// It is shown all requests, and may touch no key. It may be queueing all the same.
     Watcher {
         is_queueing: bool,
@@ -54,11 +58,12 @@ impl Session {
 
     #[inline]
     pub fn standing(&self) -> Standing {
-        let Caller { must_log_in, is_monitor, .. } = self.caller;
-        match (must_log_in | is_monitor, self.multi.is_some()) {
+        let Caller { must_log_in, is_early, is_monitor, .. } = self.caller;
+        match (must_log_in | is_early | is_monitor, self.multi.is_some()) {
             (false, false) => Standing::Free,
             (false, true) => Standing::Queueing,
             (true, is_queueing) if must_log_in => Standing::Stranger { is_queueing },
+            (true, is_queueing) if is_early => Standing::Early { is_queueing },
             (true, is_queueing) => Standing::Watcher { is_queueing },
         }
     }

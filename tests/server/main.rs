@@ -16,6 +16,7 @@ mod importing;
 mod importing_refused;
 mod information;
 mod limits;
+mod loading;
 mod login;
 mod loop_disk;
 mod monitor;
