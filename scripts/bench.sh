@@ -57,7 +57,7 @@ HEADER
 
 "$target/basalt-load" compare ${options[@]+"${options[@]}"} \
     --server "redis=target/oracle/redis-server --port {port} --dir {dir} --save ''" \
-    --server "basalt=$target/basalt --port {port} --dir {dir} --cpus 0" \
+    --server "basalt=$target/basalt --port {port} --dir {dir} --save '' --cpus 0" \
     --workload "$(IFS=,; echo "${workloads[*]}")" --key-space "$keys" \
     --rounds "$rounds" --seconds "$seconds" --warmup "$warmup" --server-cpus 0 --client-cpus 1 \
     --markdown "$output.md" --json "$output.json" --html "$output.html"

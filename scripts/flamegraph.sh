@@ -27,7 +27,7 @@ esac
 cargo build --release --workspace
 target=${CARGO_TARGET_DIR:-target}/release
 folder=$(mktemp -d)
-"$target/basalt" --port "$port" --dir "$folder" --cpus "$cpus" >"$folder/log" &
+"$target/basalt" --port "$port" --dir "$folder" --save "" --cpus "$cpus" >"$folder/log" &
 server=$!
 trap 'kill $server 2>/dev/null; rm -rf "$folder"' EXIT
 sleep 1

@@ -10,6 +10,6 @@ options=()
 [ "$(id -u)" != 0 ] || options+=(--boost)
 [ -z "${SHARDS:-}" ] || options+=(--shards "$SHARDS")
 "$target/basalt-load" scale ${options[@]+"${options[@]}"} \
-    --server "$target/basalt --port {port} --dir {dir} --cpus {cpus}" \
+    --server "$target/basalt --port {port} --dir {dir} --save '' --cpus {cpus}" \
     --workload "${WORKLOAD:-get-p16}" --rounds "${ROUNDS:-5}" --seconds "${SECONDS_EACH:-2}" \
     --markdown "${OUTPUT:-target/scale}.md" --json "${OUTPUT:-target/scale}.json"

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use basalt::bridge::report::report;
+use basalt::bridge::snapshots::temporary_snapshot;
 use basalt::bridge::{Bridge, Identity};
 use basalt::commands::table::row_count;
 use basalt::config::{Config, LogFormat, LogLevel, Settings, Start};
@@ -97,12 +98,11 @@ fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::
         tracing::info!(port = settings.port, shards = cpus.len(), "Ready to accept connections");
     }
     control_plane.run(&bridge);
-    if !bridge.loading.has_failed() {
-        tracing::info!("User requested shutdown...");
-    }
     crash::end_at_next_signal();
     bridge.stop();
     let outcome = cores.join();
+    // Whole or not at all.
+    remove(Some(&temporary_snapshot()));
     remove(settings.unixsocket.as_deref());
     remove(settings.pidfile.as_deref());
     outcome?;

@@ -43,6 +43,8 @@ pub struct Counters {
     pub keyspace_hits: Counter,
     pub keyspace_misses: Counter,
     pub expired_keys: Counter,
+    /// Changes of keys since the start.
+    pub changes: Counter,
     /// Searches for expired keys that ended by their time and not with the keys.
     pub expiry_cut_short: Counter,
     /// Microseconds of all searches.

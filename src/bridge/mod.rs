@@ -6,6 +6,7 @@ pub mod latencies;
 pub mod loading;
 pub mod report;
 pub mod slow_log;
+pub mod snapshots;
 pub mod spikes;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,8 +19,9 @@ use crate::bridge::command_stats::CommandStats;
 use crate::bridge::counters::{Counters, sum};
 use crate::bridge::loading::Loading;
 use crate::bridge::slow_log::SlowLog;
+use crate::bridge::snapshots::Snapshots;
 use crate::bridge::spikes::Spikes;
-use crate::config::Config;
+use crate::config::{Config, ShutdownHow};
 use crate::sys::waker::Waker;
 
 /// Work per second, over the last interval between two samples.
@@ -53,6 +55,7 @@ pub struct Bridge {
     pub slow_log: SlowLog,
     pub spikes: Spikes,
     pub loading: Loading,
+    pub snapshots: Snapshots,
     pub wakers: Box<[Waker]>,
     /// By shard: the position up to which another shard wants its log synced.
     syncs_wanted: Box<[AtomicU64]>,
@@ -70,8 +73,11 @@ pub struct Bridge {
     /// Clients of all cores that are shown all requests.
     pub monitors: AtomicU64,
     stopping: AtomicBool,
-    /// Rung by a core whose client asked for SHUTDOWN.
+    /// Rung by a core whose client asked for SHUTDOWN, and how it is to be done.
     shutdown_asked: Notify,
+    shutdown: Mutex<Option<ShutdownHow>>,
+    /// How often that could not be done.
+    shutdowns_refused: AtomicU64,
 }
 
 impl Bridge {
@@ -83,6 +89,7 @@ impl Bridge {
             commands: wakers.iter().map(|_| CommandStats::new(rows)).collect(),
             slow_log: SlowLog::default(),
             spikes: Spikes::default(),
+            snapshots: Snapshots::new(identity.started_at_us / 1_000_000),
             syncs_wanted: wakers.iter().map(|_| AtomicU64::new(0)).collect(),
             loading: Loading::default(),
             wakers: wakers.into_boxed_slice(),
@@ -97,6 +104,8 @@ impl Bridge {
             monitors: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             shutdown_asked: Notify::new(),
+            shutdown: Mutex::default(),
+            shutdowns_refused: AtomicU64::new(0),
         }
     }
 
@@ -182,12 +191,24 @@ impl Bridge {
     }
 
     /// Asks the control plane to end the server.
-    pub fn ask_shutdown(&self) {
+    pub fn ask_shutdown(&self, how: ShutdownHow) {
+        *self.shutdown.lock().expect("nobody panics while holding this") = Some(how);
         self.shutdown_asked.notify_one();
     }
 
-    pub async fn shutdown_asked(&self) {
+    pub async fn shutdown_asked(&self) -> ShutdownHow {
         self.shutdown_asked.notified().await;
+        self.shutdown.lock().expect("nobody panics while holding this").take().unwrap_or_default()
+    }
+
+    /// The server goes on although it was asked to end.
+    pub fn refuse_shutdown(&self) {
+        self.shutdowns_refused.fetch_add(1, Ordering::Release);
+        self.wakers.iter().for_each(Waker::wake);
+    }
+
+    pub fn shutdowns_refused(&self) -> u64 {
+        self.shutdowns_refused.load(Ordering::Acquire)
     }
 
     /// Tells every core to finish its turn and stop.

@@ -217,8 +217,14 @@ pub enum Ask {
 /// What is to be put on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saving {
+    /// A snapshot, for whose end the client waits.
+    Now,
+    /// A snapshot, perhaps after one that is under way.
+    InBackground { may_wait: bool },
     /// New bases for the logs.
     Log,
+    /// When the last snapshot was saved.
+    LastTime,
 }
 
 /// What SLOWLOG asks for.

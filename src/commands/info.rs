@@ -89,8 +89,7 @@ pub struct PersistenceFacts {
     pub loaded_keys: u64,
     pub loaded_keys_expired: u64,
     pub changes_since_save: u64,
-    /// Seconds since the Unix epoch; the start of the server when nothing was saved.
-    pub last_save_s: u64,
+    pub snapshots: SnapshotFacts,
     pub log: Option<LogFacts>,
 }
 
@@ -103,6 +102,17 @@ pub struct LoadingFacts {
     pub loaded_bytes: u64,
     pub percent: f64,
     pub seconds_left: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotFacts {
+    /// Seconds since the Unix epoch; the start of the server when nothing was saved.
+    pub saved_at_s: u64,
+    pub count: u64,
+    pub has_failed: bool,
+    /// How long the last one took, and the one under way so far.
+    pub last_seconds: Option<u64>,
+    pub seconds_so_far: Option<u64>,
 }
 
 /// The logs of all shards together.

@@ -56,6 +56,7 @@ pub use call::{Ask, Call, Next, SessionCall, Turn};
 pub use caller::Caller;
 pub use client_line::ClientFacts;
 pub use error::CommandError;
+pub use hello::REDIS_VERSION;
 pub use info::InfoFacts;
 pub use resolve::{Refusal, resolve};
 pub use row::{Across, Command, Fetched, Flags, Keys, Merge, Run, Spread, Stored};

@@ -1,4 +1,4 @@
-//! Putting all keys on the disk: BGREWRITEAOF, LASTSAVE.
+//! Putting all keys on the disk: SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF.
 
 use crate::commands::call::{Ask, Next, Saving, SessionCall};
 use crate::commands::docs::saving as docs;
@@ -9,6 +9,8 @@ use crate::commands::row::{Categories, Command, Flags, session};
 const OPERATOR: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING);
 
 pub const COMMANDS: &[Command] = &[
+    session("SAVE", 1, save, &docs::SAVE).flags(OPERATOR.and(Flags::NO_MULTI)).alone(),
+    session("BGSAVE", -1, save_in_background, &docs::BGSAVE).flags(OPERATOR).alone(),
     session("BGREWRITEAOF", 1, compact, &docs::BGREWRITEAOF).flags(OPERATOR),
     session("LASTSAVE", 1, last_save, &docs::LASTSAVE)
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
@@ -19,8 +21,19 @@ fn compact(_: &mut SessionCall) -> Result<Next, CommandError> {
     Ok(Next::Ask(Ask::Save(Saving::Log)))
 }
 
-/// Nothing is saved yet: as a server of Redis that has not saved, the time at which it was started.
-fn last_save(call: &mut SessionCall) -> Result<Next, CommandError> {
-    call.reply.integer((call.turn.process.started_at_us / 1_000_000) as i64);
-    Ok(Next::Done)
+fn save(_: &mut SessionCall) -> Result<Next, CommandError> {
+    Ok(Next::Ask(Ask::Save(Saving::Now)))
+}
+
+fn save_in_background(call: &mut SessionCall) -> Result<Next, CommandError> {
+    let may_wait = match call.args.len() {
+        1 => false,
+        2 if call.args.at(1).eq_ignore_ascii_case(b"SCHEDULE") => true,
+        _ => return Err(CommandError::Syntax),
+    };
+    Ok(Next::Ask(Ask::Save(Saving::InBackground { may_wait })))
+}
+
+fn last_save(_: &mut SessionCall) -> Result<Next, CommandError> {
+    Ok(Next::Ask(Ask::Save(Saving::LastTime)))
 }

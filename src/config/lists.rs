@@ -84,7 +84,9 @@ pub(super) fn parse_save_points(words: &[&[u8]]) -> Result<Value, ValueError> {
     if !numbers.chunks(2).all(is_valid) {
         return Err(ValueError::BadSavePoints);
     }
-    Ok(Value::Integers(numbers))
+    // Redis keeps the number of changes in 32 bits.
+    let kept = numbers.chunks(2).flat_map(|pair| [pair[0], i64::from(pair[1] as i32)]);
+    Ok(Value::Integers(kept.collect()))
 }
 
 pub(super) fn parse_output_limits(words: &[&[u8]], current: &Value) -> Result<Value, ValueError> {

@@ -40,7 +40,7 @@ pub use self::problem::{ConfigError, Line, Place, Problem, Reason};
 pub use self::rewrite::RewriteError;
 pub use self::set::{SetError, SetFailure};
 pub use self::settings::{
-    Access, BindAddress, Fsync, Lfu, LogFormat, LogLevel, LogSettings, OutputLimits, Settings,
+    Access, BindAddress, Fsync, Lfu, LogFormat, LogLevel, LogSettings, OutputLimits, Settings, ShutdownHow,
     SnapshotSettings,
 };
 pub use self::value::{OutputLimit, Value, ValueError};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::flags::SHUTDOWN;
 use super::lists::cpu_numbers;
 use super::value::{OutputLimit, Value};
 use super::{Config, flags, index_of};
@@ -61,15 +62,30 @@ pub struct Settings {
     pub crash_log: bool,
     pub snapshot: SnapshotSettings,
     pub log: LogSettings,
+    pub shutdown_on_sigint: ShutdownHow,
+    pub shutdown_on_sigterm: ShutdownHow,
 }
 
-/// Where a snapshot is, and how far it is trusted.
+/// When all keys are saved to a file, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotSettings {
     /// Within the working directory; `None` if there is to be none.
     pub file: Option<PathBuf>,
-    /// Whether its checksum must be right.
-    pub checks_sum: bool,
+    /// After so many seconds if there were so many changes.
+    pub points: Vec<(u64, u64)>,
+    /// Whether it has a checksum, which must be right.
+    pub has_checksum: bool,
+    /// Writes are refused when the last one has failed.
+    pub stops_writes: bool,
+}
+
+/// How the server is to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShutdownHow {
+    /// Whether a snapshot is saved; if nothing is said, when there are save points.
+    pub save: Option<bool>,
+    /// It ends although that has failed.
+    pub force: bool,
 }
 
 /// How changes are kept.
@@ -185,12 +201,32 @@ impl Config {
             latency_percentiles: self.fractions("latency-tracking-info-percentiles"),
             compresses_strings: *self.value("rdbcompression") == Value::Bool(true),
             crash_log: *self.value("crash-log-enabled") == Value::Bool(true),
-            snapshot: SnapshotSettings {
-                file: self.path("dbfilename"),
-                checks_sum: *self.value("rdbchecksum") == Value::Bool(true),
-            },
+            snapshot: self.snapshot_settings(),
             log: self.log_settings(),
+            shutdown_on_sigint: self.shutdown_how("shutdown-on-sigint"),
+            shutdown_on_sigterm: self.shutdown_how("shutdown-on-sigterm"),
         }
+    }
+
+    fn snapshot_settings(&self) -> SnapshotSettings {
+        let Value::Integers(points) = self.value("save") else { unreachable!("save points are numbers") };
+        SnapshotSettings {
+            file: self.path("dbfilename"),
+            points: points.chunks_exact(2).map(|pair| (pair[0] as u64, pair[1].max(0) as u64)).collect(),
+            has_checksum: *self.value("rdbchecksum") == Value::Bool(true),
+            stops_writes: *self.value("stop-writes-on-bgsave-error") == Value::Bool(true),
+        }
+    }
+
+    fn shutdown_how(&self, name: &str) -> ShutdownHow {
+        let words = self.values[index_of(name)].clone();
+        let Value::Choices(set) = words else { unreachable!("{name} is a set of words") };
+        let has = |word: &str| {
+            let index = SHUTDOWN.iter().position(|known| *known == word).expect("it is one of the words");
+            set & 1 << index != 0
+        };
+        let save = (has("save") || has("nosave")).then(|| has("save"));
+        ShutdownHow { save, force: has("force") }
     }
 
     fn log_settings(&self) -> LogSettings {

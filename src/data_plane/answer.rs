@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::commands::call::{ClientFilter, ClientKind, KillStyle, MemoryMatter, Saving, Shutdown};
+use crate::commands::call::{ClientFilter, ClientKind, KillStyle, MemoryMatter, Shutdown};
 use crate::commands::client_line::{ClientFacts, Queued};
 use crate::commands::memory::{advice, write_figures};
 use crate::commands::{Ask, info};
+use crate::config::ShutdownHow;
 use crate::data_plane::connection::{Closing, Connection, Stall};
 use crate::data_plane::core::Core;
 use crate::data_plane::facts::{info_facts, memory_figures};
@@ -67,7 +68,7 @@ impl Core {
             Ask::Monitor => self.begin_monitor(index),
             Ask::SlowLog(query) => self.answer_slow_log(index, query),
             Ask::Latency(query) => self.answer_latency(index, query),
-            Ask::Save(Saving::Log) => self.gather(index, Finish::Same, || Subject::Compact),
+            Ask::Save(saving) => self.answer_saving(index, saving),
         }
     }
 
@@ -164,15 +165,8 @@ impl Core {
         if how.abort {
             return self.answer_with(index, |reply| reply.error(b"ERR No shutdown in progress."));
         }
-        // While data is being read there is none to be saved, and Redis ends.
-        if how.save == Some(true) && !self.is_loading() {
-            tracing::warn!("SHUTDOWN SAVE refused: there is nothing yet that could save");
-            return self
-                .answer_with(index, |reply| reply.error(b"ERR Errors trying to SHUTDOWN. Check logs."));
-        }
-        tracing::info!("User requested shutdown...");
-        self.connections.at(index).stall = Stall::Waits;
-        self.bridge.ask_shutdown();
+        self.wait_for_shutdown(index);
+        self.bridge.ask_shutdown(ShutdownHow { save: how.save, force: how.force });
     }
 
     /// Asks every core, this one included, and makes one reply of the answers.

@@ -27,7 +27,7 @@ impl Core {
     pub(super) fn end_input(&mut self, index: u32) {
         let connection = self.connections.at(index);
         connection.input_ended = true;
-        if self.stop_waiting_for_replicas(index) {
+        if self.stop_waiting_for_replicas(index) || self.stop_waiting_for_snapshot(index) {
             // The reply could come long after nobody is there to read it.
             return self.shut(index);
         }
@@ -51,6 +51,7 @@ impl Core {
             connection.closing = Closing::Shut;
             connection.inbox = None;
             self.stop_waiting_for_replicas(index);
+            self.stop_waiting_for_snapshot(index);
             let connection = self.connections.at(index);
             socket::shut_down(connection.socket.as_fd());
             self.bridge.dismiss_client();

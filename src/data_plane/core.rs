@@ -30,6 +30,7 @@ use crate::data_plane::log::Log;
 use crate::data_plane::mesh::Mesh;
 use crate::data_plane::pause::Pauses;
 use crate::data_plane::replicas::ReplicaWait;
+use crate::data_plane::saving::Saver;
 use crate::data_plane::timing::Timing;
 use crate::data_plane::transactions::Errand;
 use crate::keyspace::Hasher;
@@ -90,6 +91,7 @@ pub struct Core {
     /// Connections, by generation and index, that are shown all requests.
     pub monitors: Vec<(u32, u32)>,
     pub replica_waits: Vec<ReplicaWait>,
+    pub saver: Saver,
     /// Where changes are appended before anybody hears of them.
     pub log: Option<Box<Log>>,
     /// What an earlier run has left comes from here; `None` once all cores have theirs.
@@ -134,7 +136,9 @@ impl Core {
     pub fn new(parts: Parts) -> std::io::Result<Core> {
         let settings = Arc::new(parts.bridge.config().settings());
         let timing = Timing::new(&settings);
-        let Load { keyspace, log, first_transaction } = parts.load;
+        let Load { mut keyspace, log, first_transaction } = parts.load;
+        // Keys that were read are no changes, as in Redis.
+        keyspace.changes_mut().forget_count();
         let mut shard = Shard::new(parts.index, keyspace, parts.slots);
         let log = log.map(|parts| Box::new(Log::begin(parts, &mut shard)));
         Ok(Core {
@@ -172,6 +176,7 @@ impl Core {
             timing,
             monitors: Vec::new(),
             replica_waits: Vec::new(),
+            saver: Saver::default(),
             log,
             awaited: parts.awaited,
             next_tick: None,
@@ -249,7 +254,8 @@ impl Core {
             || self.has_made_room
             || self.mesh.has_posts()
             || self.housekeeping.has_work()
-            || self.log.as_ref().is_some_and(|log| log.has_walk_to_do());
+            || self.log.as_ref().is_some_and(|log| log.has_walk_to_do())
+            || self.has_snapshot_to_do();
         if has_work || self.is_spinning() || !self.mesh.fall_asleep() {
             return Wait::No;
         }
@@ -283,6 +289,7 @@ impl Core {
             .chain(self.housekeeping.next_expiry)
             .chain(self.pauses.end())
             .chain(self.next_replica_wait())
+            .chain(self.saver.next_deadline())
             .chain(self.next_log_deadline())
             .min()
     }
@@ -350,6 +357,7 @@ impl Core {
             counters.schedule_bytes[database].set(figures.schedule_bytes as u64);
         }
         counters.used_memory.set(used as u64);
+        counters.changes.set(self.shard.keyspace.changes().count());
         self.publish_log();
     }
 

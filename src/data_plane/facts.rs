@@ -13,7 +13,7 @@ use crate::bridge::latencies::NANOSECONDS_MAX;
 use crate::commands::Command;
 use crate::commands::info::{
     AllocatorFacts, ClientsFacts, CommandFacts, CpuFacts, DatabaseFacts, InfoFacts, LoadingFacts, LogFacts,
-    MemoryFacts, PersistenceFacts, ReplicationFacts, ServerFacts, StatsFacts, asks_for,
+    MemoryFacts, PersistenceFacts, ReplicationFacts, ServerFacts, SnapshotFacts, StatsFacts, asks_for,
 };
 use crate::commands::memory::{DatabaseOverhead, MemoryFigures};
 use crate::commands::table::numbered;
@@ -74,11 +74,20 @@ fn persistence_facts(bridge: &Bridge, settings: &Settings, now_us: u64) -> Persi
         seconds_left: progress.seconds_left(now_us / 1_000_000),
     });
     let (loaded_keys, loaded_keys_expired) = bridge.loading.keys();
+    let snapshots = bridge.snapshots.figures();
+    let changes = sum(&bridge.counters, |core| &core.changes);
     PersistenceFacts {
         loading,
         loaded_keys,
         loaded_keys_expired,
-        last_save_s: bridge.started_at_us / 1_000_000,
+        changes_since_save: changes.saturating_sub(snapshots.changes_saved),
+        snapshots: SnapshotFacts {
+            saved_at_s: snapshots.saved_at_s,
+            count: snapshots.count,
+            has_failed: snapshots.has_failed,
+            last_seconds: snapshots.last_seconds,
+            seconds_so_far: snapshots.seconds_so_far,
+        },
         log: settings.log.is_on.then_some(log),
         ..Default::default()
     }

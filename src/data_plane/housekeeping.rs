@@ -76,6 +76,7 @@ impl Core {
             self.housekeeping.next_expiry = expiring.then(|| Instant::now() + EXPIRY_INTERVAL);
         }
         self.compact();
+        self.go_on_saving();
         self.count_notes();
     }
 

@@ -16,7 +16,7 @@ use crate::cluster::SlotMap;
 use crate::codec::rdb::Compression;
 use crate::commands::Turn;
 use crate::commands::call::{DebugAccess, Process};
-use crate::config::{Access, Lfu, Settings};
+use crate::config::{Access, Lfu, Settings, ShutdownHow};
 use crate::data_plane::core::{Core, Parts, now_us};
 use crate::data_plane::keeper::Keeper;
 use crate::data_plane::loading::{Load, tell};
@@ -262,7 +262,7 @@ fn hand_over(
     };
     let Beginning { loads, kept } = outcome.inspect_err(|_| {
         bridge.loading.fail();
-        bridge.ask_shutdown();
+        bridge.ask_shutdown(ShutdownHow::default());
     })?;
     for ((core, load), waker) in cores.iter().zip(loads).zip(&bridge.wakers) {
         // A core that has stopped needs nothing any more.

@@ -16,6 +16,7 @@ use crate::protocol::{Args, Out, Reply};
 use crate::session::gather::{Finish, Gather};
 use crate::session::route::{Route, route};
 use crate::session::slot_move::SlotMove;
+use crate::session::snapshot::Snapshot;
 use crate::session::transaction::{Client, Compass, Context, Origin, Place, Progress, Transaction};
 use crate::shard::parcel::Parcel;
 use crate::shard::visit::{Step, Ticket, Visit, Watch};
@@ -284,6 +285,12 @@ impl Core {
         self.deal_with_answers();
     }
 
+    /// Begins an errand that no client waits for.
+    pub(super) fn start_unattended(&mut self, errand: Errand) {
+        self.advance(errand, None);
+        self.deal_with_answers();
+    }
+
     /// A shard has answered.
     pub(super) fn take_visit(&mut self, visit: Box<Visit>) {
         let errand = self.errands.remove(&visit.ticket.number);
@@ -291,13 +298,30 @@ impl Core {
     }
 
     /// Lets an errand begin, or take what a shard has answered.
-    fn advance(&mut self, mut errand: Errand, visit: Option<Box<Visit>>) {
+    fn advance(&mut self, errand: Errand, visit: Option<Box<Visit>>) {
+        match errand {
+            Errand::Snapshot(snapshot) => self.advance_snapshot(snapshot, visit.is_some()),
+            errand => self.advance_for_client(errand, visit),
+        }
+    }
+
+    fn advance_snapshot(&mut self, mut snapshot: Box<Snapshot>, is_begun: bool) {
+        let progress = if is_begun { snapshot.take() } else { snapshot.begin() };
+        for (shard, step) in std::mem::take(&mut snapshot.posts) {
+            self.post(shard, step);
+        }
+        if matches!(progress, Progress::Waiting) {
+            self.errands.insert(snapshot.ticket.number, Errand::Snapshot(snapshot));
+        }
+    }
+
+    fn advance_for_client(&mut self, mut errand: Errand, visit: Option<Box<Visit>>) {
         let (slots, hasher, now_us) = (self.shard.slots.clone(), self.hasher.clone(), self.turn.now_us);
         let is_logged = self.shard.journal.is_on();
         let compass = Compass { slots: &slots, hasher: &hasher, is_logged };
         let failed = match &mut errand {
             Errand::Transaction(transaction) => std::mem::take(&mut transaction.failed),
-            Errand::SlotMove(_) => Vec::new(),
+            Errand::SlotMove(_) | Errand::Snapshot(_) => Vec::new(),
         };
         let mut client = CoreClient { origin: *errand.origin_mut(), core: self, failed };
         let (progress, posts) = match (&mut errand, visit) {
@@ -305,6 +329,7 @@ impl Core {
             (Errand::Transaction(it), Some(visit)) => (it.take(visit, compass, &mut client), &mut it.posts),
             (Errand::SlotMove(it), None) => (it.begin(compass, &mut client), &mut it.posts),
             (Errand::SlotMove(it), Some(visit)) => (it.take(visit, compass, &mut client), &mut it.posts),
+            (Errand::Snapshot(_), _) => unreachable!("it has no client"),
         };
         let (mut posts, failed) = (std::mem::take(posts), client.failed);
         for (shard, step) in posts.drain(..) {
@@ -341,7 +366,7 @@ impl Core {
     }
 
     /// Brings a step to a shard.
-    fn post(&mut self, shard: u16, step: Step) {
+    pub(super) fn post(&mut self, shard: u16, step: Step) {
         match shard == self.shard.index {
             true => {
                 self.take_step(step);
@@ -398,6 +423,8 @@ impl Core {
 pub enum Errand {
     Transaction(Box<Transaction>),
     SlotMove(Box<SlotMove>),
+    /// No client waits for it, or not for its end.
+    Snapshot(Box<Snapshot>),
 }
 
 impl Errand {
@@ -405,6 +432,7 @@ impl Errand {
         match self {
             Errand::Transaction(transaction) => &mut transaction.origin,
             Errand::SlotMove(slot_move) => &mut slot_move.origin,
+            Errand::Snapshot(_) => unreachable!("it has no client"),
         }
     }
 
@@ -412,6 +440,7 @@ impl Errand {
         match self {
             Errand::Transaction(transaction) => transaction.ticket.number,
             Errand::SlotMove(slot_move) => slot_move.ticket.number,
+            Errand::Snapshot(snapshot) => snapshot.ticket.number,
         }
     }
 }

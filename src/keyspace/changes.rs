@@ -46,6 +46,7 @@ pub struct Changes {
     watched: Vec<AHashMap<Box<[u8]>, Watched>>,
     watched_count: usize,
     version: u64,
+    count: u64,
     notes: Vec<NoteHead>,
     note_keys: Vec<u8>,
 }
@@ -58,6 +59,7 @@ impl Changes {
             watched: (0..database_count).map(|_| AHashMap::default()).collect(),
             watched_count: 0,
             version: 0,
+            count: 0,
             notes: Vec::new(),
             note_keys: Vec::new(),
         }
@@ -119,9 +121,25 @@ impl Changes {
     /// Takes notice of a change. Only the change function of the key space calls it.
     #[inline]
     pub(super) fn report(&mut self, database: usize, key: &Key<'_>, cause: Cause) {
+        self.count += 1;
         if self.attentive || cause.is_spontaneous() {
             self.take_notice(database, key, cause);
         }
+    }
+
+    /// How many changes there were.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Counts from zero again.
+    pub fn forget_count(&mut self) {
+        self.count = 0;
+    }
+
+    /// Takes notice of so many changes that no report tells of.
+    pub(super) fn count_many(&mut self, more: u64) {
+        self.count += more;
     }
 
     /// Gives a new version to the watched keys of `database` that `changes` says yes to: flushed or swapped ones.

@@ -60,7 +60,7 @@ pub use recency::{Recency, Use};
 pub use restore::Restored;
 pub use scan::{cursor_slot, slot_cursor};
 pub use value::{Encoding, Kind, LARGE_BYTES_MIN, Value, ValueRef};
-pub use walk::{Purpose, Save};
+pub use walk::{Purpose, Save, Walked};
 
 /// How many slots the keys are spread over.
 pub const SLOT_COUNT: usize = 16_384;
@@ -280,6 +280,7 @@ impl Keyspace {
         if data.tally.key_count > 0 {
             self.record_whole(database, DatabaseEffect::Flushed);
         }
+        self.changes.count_many(data.tally.key_count as u64);
         self.flushed_count += data.tally.key_count as u64;
         let grave = self.walks.bury(database, *data);
         self.graveyard.push(grave);

@@ -37,6 +37,17 @@ pub type Save = Box<dyn FnMut(&mut Vec<u8>, usize, u16, EntryRef<'_>) + Send>;
 #[derive(Default)]
 pub struct Walks([Option<Box<Walk>>; PURPOSES.len()]);
 
+/// How far a walk has come.
+pub struct Walked<'k> {
+    /// What was saved and not taken yet.
+    pub saved: &'k mut Vec<u8>,
+    /// Keys that were saved.
+    pub count: u64,
+    /// Changes that the key space had seen when the walk began.
+    pub changes_before: u64,
+    pub is_over: bool,
+}
+
 /// One walk under way.
 pub struct Walk {
     mark: u16,
@@ -46,6 +57,7 @@ pub struct Walk {
     save: Save,
     saved: Vec<u8>,
     count: u64,
+    changes_before: u64,
     /// Nobody wants it any more: it only takes its marks away.
     is_given_up: bool,
 }
@@ -188,6 +200,7 @@ impl Keyspace {
             save,
             saved: Vec::new(),
             count: 0,
+            changes_before: self.changes.count(),
             is_given_up: false,
         };
         let before = self.walks.0[purpose as usize].replace(Box::new(walk));
@@ -231,10 +244,12 @@ impl Keyspace {
         data.map(|data| (data, &self.hasher))
     }
 
-    /// What was saved and not taken yet, and how many keys in all; nothing if there is no walk for this purpose.
-    pub fn walk_saved(&mut self, purpose: Purpose) -> Option<(&mut Vec<u8>, u64)> {
+    /// The walk for this purpose, if there is one.
+    pub fn walked(&mut self, purpose: Purpose) -> Option<Walked<'_>> {
         let walk = self.walks.0[purpose as usize].as_mut()?;
-        Some((&mut walk.saved, walk.count))
+        let is_over = walk.place.database == self.databases.len();
+        let Walk { saved, count, changes_before, .. } = &mut **walk;
+        Some(Walked { saved, count: *count, changes_before: *changes_before, is_over })
     }
 
     /// Forgets a walk that is at its end.

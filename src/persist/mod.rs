@@ -17,6 +17,7 @@ pub mod name;
 pub mod recovery;
 pub mod replay;
 pub mod segment;
+pub mod snapshot;
 mod touched;
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod multi;
 pub mod order;
 pub mod route;
 pub mod slot_move;
+pub mod snapshot;
 
 pub mod transaction;
 

@@ -255,6 +255,9 @@ impl Shard {
         }
         visit.work = work;
         visit.handover = visit.handover.take().map(|handover| self.hand_over(handover));
+        if let Some(save) = visit.save.take() {
+            self.keyspace.begin_walk(Purpose::Snapshot, save);
+        }
         visit
     }
 

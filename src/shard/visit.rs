@@ -2,7 +2,7 @@
 
 use crate::cluster::SlotMap;
 use crate::commands::{CommandError, Fetched, Stored};
-use crate::keyspace::MovedSlot;
+use crate::keyspace::{MovedSlot, Save};
 use crate::protocol::Out;
 use crate::protocol::reply::Mark;
 use crate::shard::Lane;
@@ -51,6 +51,8 @@ pub struct Visit {
     pub work: Parcel<Task>,
     /// A slot that changes its owner.
     pub handover: Option<Handover>,
+    /// A walk for a snapshot begins with this.
+    pub save: Option<Save>,
     pub then: Then,
     /// What becomes of the effects of the work.
     pub share: Share,
@@ -173,6 +175,7 @@ impl Visit {
             now_us: 0,
             work: Parcel::default(),
             handover: None,
+            save: None,
             then: Then::Keep,
             share: Share::Kept,
             agreed: Agreed::Yes,

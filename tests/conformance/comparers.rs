@@ -119,6 +119,8 @@ pub const COMPARERS: &[(&str, Comparer)] = &[
     ("CLIENT|TRACKINGINFO", Exact),
     ("TIME", Skip("the time differs: tests/server/information.rs")),
     ("LASTSAVE", AnyInteger),
+    ("SAVE", Exact),
+    ("BGSAVE", Skip("a reply depends on what is under way: tests/server/snapshots.rs")),
     ("BGREWRITEAOF", Skip("there is no log here: tests/server/compaction.rs")),
     ("LOLWUT", AnyText),
     ("ROLE", Exact),

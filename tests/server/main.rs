@@ -31,6 +31,7 @@ mod rewriting;
 mod signals;
 mod silence;
 mod slow_log;
+mod snapshots;
 mod startup;
 mod statistics;
 mod stopping;

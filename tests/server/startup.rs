@@ -155,7 +155,6 @@ fn unknown_flags_are_refused_with_their_name() {
 fn what_would_be_missed_is_refused_and_not_ignored() {
     check_refused(Launch::basalt().with("tls-port", "6380"), &["tls-port"]);
     check_refused(Launch::basalt().with("cluster-enabled", "yes"), &["cluster-enabled"]);
-    check_refused(Launch::basalt().with("save", "60 1000"), &["save"]);
     check_refused(Launch::basalt().with("daemonize", "yes"), &["daemonize"]);
 }
 

@@ -43,11 +43,16 @@ impl EntryWriter {
     /// The entries behind this are in a database, which has about so many keys, so many of them with a deadline. It may be
     /// said of one database more than once.
     pub fn database(&mut self, index: u64, keys: u64, expiring: u64, out: &mut Vec<u8>) {
-        out.push(opcode::SELECT);
-        length::write(index, out);
+        self.select(index, out);
         out.push(opcode::RESIZE);
         length::write(keys, out);
         length::write(expiring, out);
+    }
+
+    /// The entries behind this are in a database.
+    pub fn select(&mut self, index: u64, out: &mut Vec<u8>) {
+        out.push(opcode::SELECT);
+        length::write(index, out);
     }
 
     /// A key. Its use is written if it is given: Redis does so if the eviction policy asks for it.

@@ -16,6 +16,7 @@ mod types;
 use super::flag::Flag;
 
 pub use directives::DIRECTIVES;
+pub use process::SHUTDOWN;
 
 /// Upper bounds that many rows share.
 const INT_MAX: i64 = i32::MAX as i64;

@@ -3,17 +3,15 @@
 use super::super::flag::{Change::*, Emptiness, Flag, Kind::*, Status::*, row};
 use super::{BYTES_MAX, INT_MAX};
 
-const NO_SNAPSHOTS: &str = "snapshots are not built yet, so nothing would be saved";
-
 #[rustfmt::skip]
 pub static FLAGS: &[Flag] = &[
-    row("save", SavePoints, "", Live, LaterOnly(&[""], NO_SNAPSHOTS), "When to save a snapshot: after so many seconds if there were so many changes."),
+    row("save", SavePoints, "3600 1 300 100 60 10000", Live, Built, "When to save a snapshot: after so many seconds if there were so many changes."),
     row("dbfilename", FileName(Emptiness::Allowed), "dump.rdb", Protected, Built, "File name of the snapshot, which is loaded at the start."),
     row("rdbcompression", Bool, "yes", Live, Built, "Compress long strings in snapshots and payloads of DUMP."),
-    row("rdbchecksum", Bool, "yes", Immutable, Built, "Refuse snapshots whose checksum is wrong."),
+    row("rdbchecksum", Bool, "yes", Immutable, Built, "End snapshots with a checksum, and refuse those whose checksum is wrong."),
     row("rdb-del-sync-files", Bool, "no", Live, Later, "Delete snapshots made for replication once they are used."),
     row("rdb-save-incremental-fsync", Bool, "yes", Live, Later, "Sync a snapshot to disk bit by bit while it is written."),
-    row("stop-writes-on-bgsave-error", Bool, "yes", Live, Later, "Refuse writes after a snapshot has failed."),
+    row("stop-writes-on-bgsave-error", Bool, "yes", Live, Built, "Refuse writes after a snapshot has failed."),
     row("appendonly", Bool, "no", Live, Built, "Log every write, to replay it after a restart."),
     row("appendfilename", FileName(Emptiness::Refused), "appendonly.aof", Immutable, Built, "First part of the names of the log files of Redis, which are read where there are none of ours."),
     row("appenddirname", FileName(Emptiness::Refused), "appendonlydir", Immutable, Built, "Directory of the log files, inside the working directory."),

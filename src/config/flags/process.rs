@@ -9,11 +9,7 @@ const FACILITIES: &[&str] =
     &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"];
 const NO_YES_LOCAL: &[&str] = &["no", "yes", "local"];
 const OOM_MODES: &[&str] = &["no", "yes", "relative", "absolute"];
-const SHUTDOWN: &[&str] = &["default", "save", "nosave", "now", "force"];
-/// All that does not ask for a save.
-const SHUTDOWN_NO_SAVE: &[&str] =
-    &["default", "nosave", "now", "force", "nosave now", "nosave force", "now force", "nosave now force"];
-const NO_SNAPSHOT: &str = "saving a snapshot at shutdown is not built yet";
+pub const SHUTDOWN: &[&str] = &["default", "save", "nosave", "now", "force"];
 const NO_FORK: &str = "the server stays in the foreground; let a service manager run it in the background";
 const NO_NOTIFY: &str = "telling a service manager that the server is ready is not built yet";
 const NO_SYSLOG: &str = "writing to syslog is not built; a service manager can forward the log";
@@ -41,8 +37,8 @@ pub static FLAGS: &[Flag] = &[
     row("oom-score-adj", Choice(OOM_MODES), "no", Live, LaterOnly(&["no"], NO_OOM), "Let the server tell the kernel how readily to kill it when memory runs out."),
     row("oom-score-adj-values", OomScores, "0 200 800", Live, Later, "Scores for a primary, a replica and a child process."),
     row("shutdown-timeout", Integer(0, super::INT_MAX), "10", Live, Later, "Seconds that a shutdown waits for replicas to catch up."),
-    row("shutdown-on-sigint", Choices(SHUTDOWN), "default", Live, LaterOnly(SHUTDOWN_NO_SAVE, NO_SNAPSHOT), "How SIGINT stops the server."),
-    row("shutdown-on-sigterm", Choices(SHUTDOWN), "default", Live, LaterOnly(SHUTDOWN_NO_SAVE, NO_SNAPSHOT), "How SIGTERM stops the server."),
+    row("shutdown-on-sigint", Choices(SHUTDOWN), "default", Live, Built, "How SIGINT stops the server."),
+    row("shutdown-on-sigterm", Choices(SHUTDOWN), "default", Live, Built, "How SIGTERM stops the server."),
     row("ignore-warnings", Text, "", Live, Later, "Names of start-up checks that may fail."),
     row("enable-protected-configs", Choice(NO_YES_LOCAL), "no", Immutable, Fixed(&["no"], NO_PROTECTED), "Who may change settings that name files."),
     row("enable-debug-command", Choice(NO_YES_LOCAL), "no", Immutable, Built, "Who may call DEBUG."),

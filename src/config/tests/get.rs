@@ -33,8 +33,8 @@ fn answers_are_those_of_redis() {
 
 #[test]
 fn patterns_are_answered_in_order() {
-    check(&["save", "appendonly", "nope"], &["save", "", "appendonly", "no"]);
-    check(&["appendonly", "save"], &["appendonly", "no", "save", ""]);
+    check(&["save", "appendonly", "nope"], &["save", "3600 1 300 100 60 10000", "appendonly", "no"]);
+    check(&["appendonly", "save"], &["appendonly", "no", "save", "3600 1 300 100 60 10000"]);
 }
 
 #[test]

@@ -13,10 +13,8 @@ use super::{defaults, shown};
 const REDIS: &str = include_str!("redis-7.0.15.txt");
 
 /// Defaults that differ, with the reason.
-const DIFFERING: &[(&str, &str)] = &[
-    ("save", "there are no snapshots to save yet"),
-    ("dir", "the directory of the process, which the recorded list leaves out"),
-];
+const DIFFERING: &[(&str, &str)] =
+    &[("dir", "the directory of the process, which the recorded list leaves out")];
 
 const OURS: &[&str] = &["shards", "cpus", "spin-us", "gather-us", "loopback-congestion", "log-format"];
 

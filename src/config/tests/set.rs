@@ -90,12 +90,10 @@ fn changed_rows_are_named_once_and_unchanged_ones_not() {
 #[test]
 fn what_would_be_missed_is_refused_with_the_reason() {
     for (name, value) in [
-        ("save", "900 1"),
         ("maxmemory", "1gb"),
         ("tls-port", "6380"),
         ("min-replicas-to-write", "1"),
         ("notify-keyspace-events", "KEA"),
-        ("shutdown-on-sigterm", "save force"),
     ] {
         let error = set(&mut defaults(), &[name, value]).unwrap_err();
         let opening = format!("ERR CONFIG SET failed (possibly related to argument '{name}') - ");

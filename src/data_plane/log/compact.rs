@@ -270,8 +270,8 @@ impl Core {
         let keyspace = &mut self.shard.keyspace;
         let may_walk = writing.backlog() < BASE_BACKLOG_BYTES;
         let is_over = may_walk && keyspace.walk_some(Purpose::Base, WALK_KEYS);
-        let (saved, count) =
-            keyspace.walk_saved(Purpose::Base).expect("the walk lives as long as it is written");
+        let walked = keyspace.walked(Purpose::Base).expect("the walk lives as long as it is written");
+        let (saved, count) = (walked.saved, walked.count);
         if let Some(writer) = &mut writing.writer
             && (saved.len() >= RECORD_BYTES || is_over && !saved.is_empty())
         {
@@ -406,7 +406,7 @@ impl Core {
             log.compaction.stage = Stage::GivingUp(writing);
             return;
         }
-        if self.shard.keyspace.walk_saved(Purpose::Base).is_some() {
+        if self.shard.keyspace.walked(Purpose::Base).is_some() {
             self.shard.keyspace.end_walk(Purpose::Base);
         }
         log.wish(Wish::Discard(writing.kept.name));

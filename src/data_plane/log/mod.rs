@@ -156,6 +156,12 @@ impl Log {
         retry.into_iter().chain(self.next_sync(written, policy)).chain(self.next_compaction()).min()
     }
 
+    /// The error by which writes are refused while nothing can be written.
+    pub fn refusal(&self) -> Option<Vec<u8>> {
+        let failure = self.failure.as_ref()?;
+        Some(format!("-MISCONF Errors writing to the AOF file: {}\r\n", failure.text).into_bytes())
+    }
+
     /// Whether a write may be tried.
     fn may_try(&self) -> bool {
         !self.is_lost && self.failure.as_ref().is_none_or(|failure| failure.retry_at <= Instant::now())

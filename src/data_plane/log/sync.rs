@@ -129,12 +129,7 @@ impl Core {
         let counters = &self.bridge.counters[usize::from(self.shard.index)];
         counters.log_written.set(self.shard.journal.position());
         counters.log_synced.set(log.synced);
-        if log.failure.is_some() != self.shard.write_refusal.is_some() {
-            self.shard.write_refusal = log.failure.as_ref().map(|failure| {
-                format!("-MISCONF Errors writing to the AOF file: {}\r\n", failure.text).into_bytes().into()
-            });
-            self.shard.guard_expiry();
-        }
+        self.follow_failures();
     }
 
     /// Brings everything to the disk before the core ends.

@@ -30,7 +30,7 @@ pub struct Terms {
 
 impl Terms {
     pub fn of(settings: &Settings, now_ms: u64) -> Self {
-        let checksum = if settings.snapshot.checks_sum { Checksum::Verify } else { Checksum::Ignore };
+        let checksum = if settings.snapshot.has_checksum { Checksum::Verify } else { Checksum::Ignore };
         let string_bytes_max = settings.bulk_bytes_max.min(STRING_BYTES_MAX);
         let (databases, cuts_torn_end) = (settings.databases, settings.log.cuts_torn_end);
         Terms { databases, string_bytes_max, checksum, cuts_torn_end, now_ms }
