@@ -223,6 +223,7 @@ impl Core {
         // Nowhere else: in the middle of a turn connections that are done with are still referred to.
         self.close_those_done();
         self.mesh.wake_up();
+        self.follow_failures();
         self.turn.now_us = now_us().max(self.shard.clock_us);
         self.gathering.begin_turn(self.turn.now_us);
         let mut worked = !self.backlog.is_empty();
@@ -231,6 +232,8 @@ impl Core {
         }
         self.finish_batch();
         self.ring.publish_buffers();
+        // Who was told that writes are accepted again may have sent some to another core.
+        self.follow_failures();
         let heard = self.read_messages();
         // A message of another core counts as one completion, however many requests it carries: no waiting then.
         self.may_gather = worked && !heard;
@@ -254,7 +257,7 @@ impl Core {
             || self.has_made_room
             || self.mesh.has_posts()
             || self.housekeeping.has_work()
-            || self.log.as_ref().is_some_and(|log| log.has_walk_to_do())
+            || self.log.as_ref().is_some_and(|log| log.has_compaction_to_do())
             || self.has_snapshot_to_do();
         if has_work || self.is_spinning() || !self.mesh.fall_asleep() {
             return Wait::No;

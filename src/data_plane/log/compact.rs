@@ -140,10 +140,12 @@ impl Log {
         matches!(self.compaction.stage, Stage::Cutting(_))
     }
 
-    /// Whether the walk can go on at once.
-    pub fn has_walk_to_do(&self) -> bool {
+    /// Whether the compaction can go on at once.
+    pub fn has_compaction_to_do(&self) -> bool {
         match &self.compaction.stage {
             Stage::Writing(writing) => writing.backlog() < BASE_BACKLOG_BYTES,
+            // The keeper's gifts are taken between this and the last look at it.
+            Stage::Prepared(_) => self.next.is_some(),
             Stage::GivingUp(_) => true,
             _ => false,
         }
