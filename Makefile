@@ -19,11 +19,11 @@ soak: ## Simulates shards and clients, then drives a live server: MINUTES=60 for
 bench: ## Measures the standard table, Basalt beside redis-server, in 8 minutes: ROUNDS=9 SECONDS=2 for longer, CONTROL=1 for noise.
 	ROUNDS=$(ROUNDS) SECONDS_EACH=$(SECONDS) scripts/bench.sh
 
-record: ## Measures all that is kept, table, layers and instructions, into benches/record/MACHINE/DATE.md, in 25 minutes; options as bench.
+record: ## Measures all that is kept, table, more cores, generators, layers, instructions, into benches/record/MACHINE/DATE.md, in 25 minutes; options as bench.
 	ROUNDS=$(ROUNDS) SECONDS_EACH=$(SECONDS) scripts/record.sh
 
 scale: ## Measures WORKLOAD with 1 to N shards and fits the Universal Scalability Law, in a minute or two; ROUNDS, SECONDS, SHARDS=1,2,4.
 	ROUNDS=$(ROUNDS) SECONDS_EACH=$(SECONDS) scripts/scale.sh
 
-flamegraph: ## Profiles WORKLOAD (get-p1, set-p16, cross-p16 ...) and draws flamegraphs/WORKLOAD.svg.
+flamegraph: ## Profiles WORKLOAD (get-p1, set-p16, cross-p16 ...) and draws flamegraphs/DATE-WORKLOAD.svg.
 	scripts/flamegraph.sh $(or $(WORKLOAD),get-p16)

@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
-# Profiles the server under one workload and draws flamegraphs/<workload>.svg: scripts/flamegraph.sh get-p16 [seconds].
-# Needs perf (Debian: linux-perf) and inferno (cargo install inferno); says so when one is missing.
+# Profiles the server under one workload and draws flamegraphs/<date>-<workload>.svg: scripts/flamegraph.sh get-p16 [seconds].
+# User and kernel frames; each shard's thread is a root of its own. STACKS=FILE keeps the folded stacks.
+# Needs perf (Debian: linux-perf) and inferno: what is missing is fetched, inferno into target/tools.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 workload=${1:-get-p16}
 seconds=${2:-5}
 port=${PORT:-7379}
 
+if ! command -v perf >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    { apt-get update -qq && apt-get install -qq linux-perf; } >/dev/null || true
+fi
 command -v perf >/dev/null || { echo "perf is missing: install Debian's package linux-perf" >&2; exit 1; }
+export PATH=$PWD/target/tools/bin:$PATH
 if ! command -v inferno-flamegraph >/dev/null; then
     cargo install --locked --root target/tools inferno
-    export PATH=$PWD/target/tools/bin:$PATH
 fi
 
 operation=${workload%%-p*}
@@ -39,6 +43,9 @@ sleep 2
 perf record --event cpu-clock --freq 999 --call-graph dwarf,16384 --pid "$server" --output "$folder/perf.data" \
     -- sleep "$seconds" >/dev/null 2>&1
 wait "$load"
+output=flamegraphs/$(date +%Y-%m-%d)-$workload.svg
+# Threads are named shard-N; without --tid or --pid inferno makes a root of each name.
 perf script --input "$folder/perf.data" 2>/dev/null | inferno-collapse-perf >"$folder/stacks"
-inferno-flamegraph --title "Basalt, $workload" <"$folder/stacks" >"flamegraphs/$workload.svg"
-echo "flamegraphs/$workload.svg"
+[ -z "${STACKS:-}" ] || cp "$folder/stacks" "$STACKS"
+inferno-flamegraph --title "Basalt, $workload" <"$folder/stacks" >"$output"
+echo "$output"
