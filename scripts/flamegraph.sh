@@ -24,7 +24,7 @@ case $operation in
     get) command="GET $key" ;;
     set) command="SET $key {value}" ;;
     # Every key belongs to the second of two cores, every connection to the first.
-    cross) cpus=0,1 key="{foo}:{key}" command="GET $key" one_core=(--shard 0) ;;
+    cross) cpus=0,1 key="{=foo}:{key}" command="GET $key" one_core=(--shard 0) ;;
     *) echo "unknown workload $workload: use get-pN, set-pN or cross-pN" >&2; exit 1 ;;
 esac
 
