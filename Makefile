@@ -19,7 +19,7 @@ soak: ## Simulates shards and clients, then drives a live server: MINUTES=60 for
 bench: ## Measures the standard table, Basalt beside redis-server, in 8 minutes: ROUNDS=9 SECONDS=2 for longer, CONTROL=1 for noise.
 	ROUNDS=$(ROUNDS) SECONDS_EACH=$(SECONDS) scripts/bench.sh
 
-record: ## Measures all that is kept, table, more cores, generators, layers, instructions, into benches/record/MACHINE/DATE.md, in 25 minutes; options as bench.
+record: ## Measures all that is kept, table, more cores, generators, layers, instructions, into benches/record/MACHINE/DATE.md, in 15 minutes once built; options as bench.
 	ROUNDS=$(ROUNDS) SECONDS_EACH=$(SECONDS) scripts/record.sh
 
 scale: ## Measures WORKLOAD with 1 to N shards and fits the Universal Scalability Law, in a minute or two; ROUNDS, SECONDS, SHARDS=1,2,4.

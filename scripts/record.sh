@@ -13,7 +13,7 @@ scale=${SCALE:-get-p1 get-p16 set-p16}
 read_first() { cat "$1" 2>/dev/null || echo "$2"; }
 model=$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)
 slug() { tr '[:upper:]' '[:lower:]' | sed 's/(r)\|(tm)//g; s/[^a-z0-9.]\+/-/g; s/^-\|-$//g'; }
-machine=$(echo "${model:-unknown} $(nproc) cpus linux $(uname -r)" | slug)
+machine=$(echo "${model:-unknown} $(nproc) cpus linux $(uname -r | cut -d . -f 1-2)" | slug)
 folder=${RECORD:-benches/record}/$machine
 mkdir -p "$folder" target
 name=$(date +%Y-%m-%d)
@@ -103,17 +103,21 @@ cargo bench --quiet --bench instructions -- --json "$work/instructions.json" | t
     done
 } >"$folder/$name.md"
 
-# Curves and timelines of single rounds are for the page, and would be megabytes.
+# Of single rounds only figures: curves and timelines would be megabytes, and what was asked is the workload's.
 python3 - "$work" "$folder/$name.json" <<'PYTHON'
 import glob, json, sys
 
+FIGURES = {
+    "seconds", "requests", "errors", "unanswered", "requests_per_second", "latency_us", "cpu_us_per_request",
+    "cpu_percent", "other_cpu_percent", "server", "ended", "failure",
+}
 work, path = sys.argv[1:]
 table = json.load(open(f"{work}/table.json"))
 for workload in table["workloads"]:
     for server in workload["servers"]:
         for run in server["rounds"]:
-            for bulk in ("latency_curve", "timeline", "commands"):
-                del run[bulk]
+            for name in set(run) - FIGURES:
+                del run[name]
 facts = dict(line.rstrip("\n").split(": ", 1) for line in open(f"{work}/facts"))
 document = {
     "facts": facts,
