@@ -214,6 +214,29 @@ fn servers_are_compared_in_rounds_with_a_control() {
     assert!(page.contains("<svg") && page.contains(">two</td>") && !page.contains("<script"), "{page}");
 }
 
+/// Of two equal servers the ratio is above one as often as below, so five rounds lie on one side once in 16 times; that three
+/// comparisons do so, and by more than a tenth, is no chance.
+#[test]
+fn a_server_beside_itself_has_a_ratio_of_one_within_its_spread() {
+    let server = small_server_command();
+    let (first, second) = (format!("one={server}"), format!("two={server}"));
+    let mut ratios = Vec::new();
+    for _ in 0..3 {
+        let results = Results::new();
+        let servers = ["--server", &first, "--server", &second, "--rounds", "5", "--seconds", "0.3"];
+        let load = ["--workload", "get-c10-p4", "--key-space", "100", "--json", &results.path()];
+        let output = compare(&results, &[&servers[..], &load].concat());
+        assert!(output.status.success(), "{}", texts(&output).1);
+        let ratio = results.document()["workloads"][0]["servers"][1]["cpu_ratio"].clone();
+        let bound = |name: &str| ratio[name].as_f64().unwrap();
+        if bound("least") < 1.1 && bound("most") > 1.0 / 1.1 {
+            return;
+        }
+        ratios.push(ratio);
+    }
+    panic!("{ratios:?}");
+}
+
 #[test]
 fn servers_that_run_already_are_compared_where_they_are() {
     let ((first, _), (second, seen)) = (serve(Answer::Value), serve(Answer::Value));
