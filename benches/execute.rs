@@ -51,7 +51,7 @@ fn push(shard: &Shard, words: &[Vec<u8>], parcel: &mut Parcel<()>) {
     }
     let args = Args::new(&bytes, &spans, &[]);
     let command = resolve(&args).ok().expect("a known command");
-    let first = command.first_key(&args);
+    let first = command.first_key(args);
     let key = shard.keyspace.hasher().key(first, slot_of(first));
     parcel.push(&Request { command, args, key, database: 0, resp: Resp::Two, no_touch: false }, ());
 }

@@ -227,7 +227,7 @@ fn arrived(kind: Kind, number: usize) -> (Vec<u8>, Vec<Span>) {
 fn push(hasher: &Hasher, (bytes, spans): &(Vec<u8>, Vec<Span>), parcel: &mut Parcel<()>) {
     let args = Args::new(black_box(bytes), spans, &[]);
     let command = resolve(&args).ok().expect("a known command");
-    let first = command.first_key(&args);
+    let first = command.first_key(args);
     let key = hasher.key(first, slot_of(first));
     parcel.push(&Request { command, args, key, database: 0, resp: Resp::Two, no_touch: false }, ());
 }

@@ -39,7 +39,7 @@ fn copy_a_batch_of_16(bencher: Bencher, kind: Kind) {
         for (bytes, spans) in &requests {
             let args = Args::new(black_box(bytes), spans, &[]);
             let command = resolve(&args).ok().expect("a known command");
-            let first = command.first_key(&args);
+            let first = command.first_key(args);
             let key = hasher.key(first, slot_of(first));
             parcel.push(&Request { command, args, key, database: 0, resp: Resp::Two, no_touch: false }, 7);
         }

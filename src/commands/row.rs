@@ -334,9 +334,9 @@ impl Command {
         range.step_by(step)
     }
 
-    /// The first key of a request; empty if it has none.
+    /// The first key of a request; empty if it has none. Takes a copy, so that the caller's arguments may stay in registers.
     #[inline]
-    pub fn first_key<'a>(&self, args: &Args<'a>) -> &'a [u8] {
+    pub fn first_key<'a>(&self, args: Args<'a>) -> &'a [u8] {
         self.key_indices(args.len()).next().map_or(&[], |index| args.at(index))
     }
 }

@@ -224,16 +224,18 @@ impl Core {
         let bytes = planned.source.bytes(ring, held, feeding, scratch);
         let args = Args::new(bytes, planned.spans(spans), planned.source.blocks(feeding));
         let connection = connections.at(planned.connection);
-        let key = planned.key(command, &args);
+        let key = planned.key(command, args);
         let request = request(command, args, key, connection);
         if !shard.is_idle() {
+            // A copy has an address, so that the request itself needs none and stays in registers.
+            let copy = request;
             let lane =
                 Lane { core: shard.index, connection: planned.connection, generation: planned.generation };
-            if !shard.may_run(&request, &lane) {
+            if !shard.may_run(&copy, &lane) {
                 let sequence = connection.session.order_mut(spare_orders).wait();
                 connection.stall = Stall::Waits;
                 pauses.late_count += 1;
-                return shard.wait(&request, lane, sequence, shard.slots.version);
+                return shard.wait(&copy, lane, sequence, shard.slots.version);
             }
         }
         let changes_before = shard.changes_bytes();
@@ -252,7 +254,7 @@ impl Core {
         let bytes = planned.source.bytes(ring, held, feeding, scratch);
         let args = Args::new(bytes, planned.spans(spans), planned.source.blocks(feeding));
         let connection = connections.at(planned.connection);
-        let key = planned.key(command, &args);
+        let key = planned.key(command, args);
         let request = request(command, args, key, connection);
         let sequence = connection.session.order_mut(spare_orders).wait();
         let address = Address { connection: planned.connection, generation: connection.generation, sequence };
@@ -493,7 +495,7 @@ impl Planned {
     }
 
     #[inline]
-    pub fn key<'a>(&self, command: &Command, args: &Args<'a>) -> Key<'a> {
+    pub fn key<'a>(&self, command: &Command, args: Args<'a>) -> Key<'a> {
         Key { bytes: command.first_key(args), hash: self.hash, slot: self.slot }
     }
 }

@@ -107,10 +107,13 @@ impl Core {
     fn run_remote_request(&mut self, from: u16, batch: &Batch, index: usize, replies: &mut Out) -> End {
         let request = batch.requests.request(index);
         if !self.shard.is_idle() {
+            // A copy has an address, so that the request itself needs none and stays in registers: words that were stored
+            // just now would be read 16 bytes at a time, and wait until all stores before them have left the core.
+            let copy = request;
             let Address { connection, generation, sequence } = batch.requests.entry(index).tag;
             let lane = Lane { core: from, connection, generation };
-            if !self.shard.may_run(&request, &lane) {
-                self.shard.wait(&request, lane, sequence, batch.map_version);
+            if !self.shard.may_run(&copy, &lane) {
+                self.shard.wait(&copy, lane, sequence, batch.map_version);
                 return End::Waits;
             }
         }

@@ -36,7 +36,7 @@ impl Core {
         let bytes = planned.source.bytes(&self.ring, &self.held, &self.feeding, &self.scratch);
         let args = Args::new(bytes, planned.spans(&self.spans), planned.source.blocks(&self.feeding));
         let connection = self.connections.at(planned.connection);
-        let key = planned.key(command, &args);
+        let key = planned.key(command, args);
         let request = request(command, args, key, connection);
         let (origin, context) =
             (origin_of(planned.connection, connection), context_of(&connection.session.caller));
@@ -51,7 +51,7 @@ impl Core {
         let args = Args::new(bytes, planned.spans(&self.spans), planned.source.blocks(&self.feeding));
         let limit = self.settings.query_buffer_bytes_max;
         let connection = self.connections.at(planned.connection);
-        let request = request(command, args, planned.key(command, &args), connection);
+        let request = request(command, args, planned.key(command, args), connection);
         let multi = connection.session.multi.as_mut().expect("requests are queued behind MULTI");
         multi.push(&request);
         if multi.queue.held_bytes() as u64 > limit {

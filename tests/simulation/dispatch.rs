@@ -224,7 +224,7 @@ impl Core {
 impl Planned {
     pub fn request<'a>(&'a self, command: &'static Command, connection: &Connection) -> Request<'a> {
         let args = self.line.args();
-        let key = Key { bytes: command.first_key(&args), hash: self.hash, slot: self.slot };
+        let key = Key { bytes: command.first_key(args), hash: self.hash, slot: self.slot };
         let caller = &connection.session.caller;
         debug_assert!(!command.flags.has(Flags::BLOCKING), "no command waits for data");
         Request {

@@ -295,7 +295,7 @@ impl World {
         let args = line.args();
         let command = resolve(&args).ok().expect("a known command");
         let core = &mut self.cores[usize::from(shard)];
-        let bytes = command.first_key(&args);
+        let bytes = command.first_key(args);
         let key = core.hasher.key(bytes, slot_of(bytes));
         let request = Request { command, args, key, database, resp: Resp::Two, no_touch: false };
         let now_us = (self.now_us + self.clocks[usize::from(shard)].skew_us).max(core.shard.clock_us);

@@ -81,7 +81,7 @@ impl Executor {
         let reply = Reply::new(&mut out, self.caller.resp);
         let result = match command.run {
             Run::Shard(_) | Run::Across(_) => {
-                let first = command.first_key(args);
+                let first = command.first_key(*args);
                 let key = self.keyspace.hasher().key(first, slot_of(first));
                 let mut call = Call {
                     args: *args,
