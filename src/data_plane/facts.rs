@@ -89,7 +89,6 @@ fn persistence_facts(bridge: &Bridge, settings: &Settings, now_us: u64) -> Persi
             seconds_so_far: snapshots.seconds_so_far,
         },
         log: settings.log.is_on.then_some(log),
-        ..Default::default()
     }
 }
 

@@ -128,7 +128,7 @@ impl Executor {
 
     /// Runs a command. An error is its reply: what could be written to a log once must succeed again.
     pub fn run(&mut self, command: &'static Command, args: &Args<'_>) -> Result<(), String> {
-        let bytes = command.first_key(args);
+        let bytes = command.first_key(*args);
         let request = shard::Request {
             command,
             args: *args,
