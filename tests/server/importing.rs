@@ -299,12 +299,23 @@ fn expired_keys_are_left_out_as_redis_does() {
 
 #[test]
 fn the_use_of_keys_is_remembered_from_a_snapshot() {
+    const KEYS: usize = 5000;
     let folder = temporary_folder();
-    fs::write(folder.join("dump.rdb"), snapshot(9, b"\xf8\x43\xe8\x00\x01k\x01v"))
-        .expect("the folder is ours");
+    let key = |number: usize| {
+        let (idle, name) =
+            ([b"\xf8\x43\xe8", &b"\xf8\x80\x00\x00\x75\x30"[..]][number % 2], format!("{number:05}"));
+        [idle, b"\x00\x05", name.as_bytes(), b"\x40\x40", &[b'v'; 64]].concat()
+    };
+    let body: Vec<u8> = (0..KEYS).flat_map(key).collect();
+    fs::write(folder.join("dump.rdb"), snapshot(9, &body)).expect("the folder is ours");
     let server = basalt("no").with("dir", folder.display()).start();
-    let idle = server.client().ask("OBJECT IDLETIME k").integer();
-    assert!((1000..1100).contains(&idle), "{idle}");
+    let mut client = server.client();
+    assert_eq!(client.ask("DBSIZE"), Value::Integer(KEYS as i64));
+    for number in (0..KEYS).step_by(501) {
+        let idle = client.ask(&format!("OBJECT IDLETIME {number:05}")).integer();
+        let expected = [1000, 30_000][number % 2];
+        assert!((expected..expected + 100).contains(&idle), "{number}: {idle}");
+    }
     drop(server);
     fs::remove_dir_all(folder).expect("the folder is ours");
 }

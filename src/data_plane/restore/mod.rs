@@ -119,7 +119,7 @@ impl Locked {
 pub fn load_snapshot(
     settings: &Settings,
     slots: &SlotMap,
-    empty: impl Fn() -> Keyspace,
+    empty: impl Fn() -> Keyspace + Sync,
     now_ms: u64,
     progress: &Loading,
 ) -> Result<Vec<Keyspace>, RestoreError> {

@@ -1,11 +1,12 @@
 //! Data that Redis has left: snapshots and logs, read once and made into what is ours. They are never changed.
 //!
 //! ```text
-//! source: which files count ─┬─ snapshot ──────────────────────────────> bases, or key spaces without a log
+//! source: which files count ─┬─ snapshot ──────────────────────────────> bases, or without a log key spaces (fill)
 //!                            └─ log: scan, then run (executor) ─ key space ─> bases
 //! ```
 
 mod executor;
+mod fill;
 mod log;
 mod missing;
 mod snapshot;
@@ -16,12 +17,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::bridge::loading::Loading;
-use crate::cluster::{SlotMap, slot_of};
+use crate::cluster::SlotMap;
 use crate::codec::aof::AofError;
 use crate::codec::rdb::{Problem, RdbError};
 use crate::data_plane::disk::FolderDisk;
 use crate::data_plane::restore::bases::Bases;
 use crate::data_plane::restore::redis::executor::Executor;
+use crate::data_plane::restore::redis::fill::Filling;
 use crate::data_plane::restore::redis::missing::Missing;
 use crate::keyspace::{Keyspace, SLOT_COUNT};
 use crate::persist::disk::{Disk, DiskError};
@@ -126,16 +128,17 @@ impl Import<'_> {
     /// Reads a snapshot into key spaces, one for each shard.
     pub fn load_snapshot(
         &self,
-        empty: impl Fn() -> Keyspace,
+        empty: impl Fn() -> Keyspace + Sync,
     ) -> Result<(Vec<Keyspace>, Figures), ImportError> {
         self.begin_files();
-        let mut keyspaces: Vec<Keyspace> = (0..self.slots.shards).map(|_| empty()).collect();
-        let figures = self.read_snapshot(&mut |found| {
-            let owner = self.slots.owner(slot_of(found.entry.key));
-            snapshot::store(&mut keyspaces[usize::from(owner)], &found, self.terms.now_ms);
-            Ok(())
-        })?;
-        Ok((keyspaces, figures))
+        std::thread::scope(|scope| {
+            let mut filling = Filling::begin(scope, self.slots, &empty, self.terms.now_ms);
+            let figures = self.read_snapshot(&mut |found| {
+                filling.add(&found);
+                Ok(())
+            })?;
+            Ok((filling.end(), figures))
+        })
     }
 
     /// Makes the files into bases at `position`, one for each shard, and the manifest that names them, which counts from the
