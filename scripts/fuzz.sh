@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Fuzzes one target of fuzz/ with libFuzzer and AddressSanitizer: scripts/fuzz.sh request|rdb|restore [seconds].
+# Fuzzes one target of fuzz/ with libFuzzer and AddressSanitizer: scripts/fuzz.sh request|record|rdb|restore|aof [seconds].
 # What it finds interesting goes to target/fuzz; copy what is worth keeping into fuzz/corpus.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-target=${1:?which target: request, record, rdb or restore}
+target=${1:?which target: request, record, rdb, restore or aof}
 seconds=${2:-60}
 
 # The stable compiler has sanitizers and coverage, but only admits to it under this name.

@@ -2,6 +2,8 @@
 
 #[path = "../fuzz/check.rs"]
 mod check;
+#[path = "../fuzz/check_aof.rs"]
+mod check_aof;
 #[path = "../fuzz/check_rdb.rs"]
 mod check_rdb;
 #[path = "../fuzz/check_record.rs"]
@@ -11,6 +13,7 @@ use std::fs;
 use std::path::Path;
 
 use check::requests_are_the_same_in_pieces;
+use check_aof::logs_are_the_same_in_pieces;
 use check_rdb::{payloads_are_read_as_they_are_written, snapshots_are_the_same_in_pieces};
 use check_record::records_are_read_without_harm;
 use proptest::prelude::*;
@@ -48,6 +51,14 @@ fn the_corpus_of_records_is_read_without_harm() {
         records_are_read_without_harm(&input);
         // Each beginning of it as well.
         (0..input.len().min(256)).for_each(|length| records_are_read_without_harm(&input[..length]));
+    }
+}
+
+#[test]
+fn the_corpus_of_logs_of_redis_is_read_the_same_in_pieces() {
+    for input in corpus("aof") {
+        logs_are_the_same_in_pieces(&input);
+        (0..input.len().min(256)).for_each(|length| logs_are_the_same_in_pieces(&input[..length]));
     }
 }
 
