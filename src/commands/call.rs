@@ -283,6 +283,13 @@ pub enum Debugging {
     Fault(Fault),
     /// All cores stop for so long.
     Sleep(Duration),
+    /// What is in memory is replaced by the snapshot.
+    Reload {
+        saves: bool,
+        flushes: bool,
+    },
+    /// And by the log.
+    LoadLog,
 }
 
 /// How DEBUG ends the process.

@@ -35,6 +35,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("DIGEST-VALUE", 2..=usize::MAX, key_digests),
     ("ERROR", 3..=3, error),
     ("HELP", 2..=2, help),
+    ("LOADAOF", 2..=usize::MAX, |_| Ok(ask(Debugging::LoadLog))),
     ("MOVE-SLOT", 4..=4, move_slot),
     ("LOG", 3..=3, |call| Ok(ask(Debugging::Log(argument(call))))),
     ("OBJECT", 3..=3, |call| {
@@ -44,6 +45,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("POPULATE", 3..=5, populate),
     ("PROTOCOL", 3..=3, protocol),
     ("QUICKLIST-PACKED-THRESHOLD", 3..=3, packed_threshold),
+    ("RELOAD", 2..=usize::MAX, reload),
     ("SEGFAULT", 2..=2, |_| Ok(ask(Debugging::Fault(Fault::Segment)))),
     ("SET-ACTIVE-EXPIRE", 3..=3, |call| Ok(ask(Debugging::ActiveExpiry(is_nonzero(call.args.at(2)))))),
     ("SLEEP", 3..=3, |call| Ok(ask(Debugging::Sleep(seconds(call.args.at(2)))))),
@@ -106,6 +108,25 @@ fn argument(call: &SessionCall) -> Bytes {
 fn key_digests(call: &mut SessionCall) -> Result<Next, CommandError> {
     let keys = call.args.iter().skip(2).map(Bytes::copy_from_slice).collect();
     Ok(ask(Debugging::KeyDigests { database: call.caller.database, keys }))
+}
+
+/// What is there already is written over by a reload that does not flush; Redis ends there, unless it is told to MERGE.
+fn reload(call: &mut SessionCall) -> Result<Next, CommandError> {
+    let (mut saves, mut flushes) = (true, true);
+    for word in call.args.iter().skip(2) {
+        let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+        match () {
+            () if is("MERGE") => {}
+            () if is("NOFLUSH") => flushes = false,
+            () if is("NOSAVE") => saves = false,
+            () => {
+                return Err(CommandError::Text(
+                    "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+                ));
+            }
+        }
+    }
+    Ok(ask(Debugging::Reload { saves, flushes }))
 }
 
 fn populate(call: &mut SessionCall) -> Result<Next, CommandError> {
@@ -271,6 +292,7 @@ const HELP: help::Lines = &[
     ("DIGEST-VALUE <key> [<key> ...]", &["Gives a digest of the value of each key."]),
     ("ERROR <string>", &["Answers with <string> as an error."]),
     ("LOG <message>", &["Writes <message> to the log."]),
+    ("LOADAOF", &["Reads the log again in place of what is in memory."]),
     ("MOVE-SLOT <slot> <shard>", &["Gives the keys of <slot> to <shard> while both go on serving."]),
     ("OBJECT <key>", &["Tells how <key> is stored."]),
     ("PANIC", &["Ends the server by a panic."]),
@@ -289,6 +311,10 @@ const HELP: help::Lines = &[
         ],
     ),
     ("QUICKLIST-PACKED-THRESHOLD <size>", &["Accepted, without effect."]),
+    (
+        "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+        &["Saves a snapshot, and reads it again in place of what is in memory (NOFLUSH: beside it)."],
+    ),
     ("SEGFAULT", &["Ends the server by an access to memory that is not there."]),
     ("SET-ACTIVE-EXPIRE <0|1>", &["With 0, keys that have expired are removed only when somebody looks."]),
     ("SLEEP <seconds>", &["Stops all cores for so long; decimals are allowed."]),

@@ -171,13 +171,26 @@ impl Core {
 
     /// Asks every core, this one included, and makes one reply of the answers.
     pub(super) fn gather(&mut self, index: u32, finish: Finish, subject: impl Fn() -> Subject) {
+        let connection = self.connections.at(index);
+        let sequence = connection.session.order_mut(&mut self.spare_orders).wait();
+        connection.stall = Stall::Waits;
+        self.gather_at(index, sequence, finish, subject);
+    }
+
+    /// The same for a reply that has its place already.
+    pub(super) fn gather_at(
+        &mut self,
+        index: u32,
+        sequence: u32,
+        finish: Finish,
+        subject: impl Fn() -> Subject,
+    ) {
         let shards = self.shard.slots.shards;
         let connection = self.connections.at(index);
         let (generation, asker, resp) =
             (connection.generation, connection.session.caller.id, connection.session.caller.resp);
-        let gather = Gather::new(finish, shards, resp);
-        let sequence = connection.session.order_mut(&mut self.spare_orders).gather(gather);
-        connection.stall = Stall::Waits;
+        let order = connection.session.order_mut(&mut self.spare_orders);
+        order.gather_at(sequence, Gather::new(finish, shards, resp));
         let question = |subject| Question {
             connection: index,
             generation,

@@ -138,7 +138,7 @@ impl Core {
         let timing = Timing::new(&settings);
         let Load { mut keyspace, log, first_transaction } = parts.load;
         // Keys that were read are no changes, as in Redis.
-        keyspace.changes_mut().forget_count();
+        keyspace.changes_mut().set_count(0);
         let mut shard = Shard::new(parts.index, keyspace, parts.slots);
         let log = log.map(|parts| Box::new(Log::begin(parts, &mut shard)));
         Ok(Core {

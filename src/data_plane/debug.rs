@@ -42,7 +42,12 @@ impl Core {
             Debugging::Populate(_) if self.is_loading() => {
                 self.answer_with(index, |reply| reply.error(NOT_YET))
             }
-            Debugging::ActiveExpiry(_) | Debugging::Populate(_) | Debugging::Sleep(_) => {
+            Debugging::Reload { saves: true, flushes } => self.save_and_reload(index, flushes),
+            Debugging::ActiveExpiry(_)
+            | Debugging::Populate(_)
+            | Debugging::Sleep(_)
+            | Debugging::Reload { .. }
+            | Debugging::LoadLog => {
                 self.gather(index, Finish::Same, || Subject::Debug(debugging.clone()));
             }
         }
@@ -69,6 +74,8 @@ impl Core {
                 self.sleep(*duration);
                 answer.extend_from_slice(b"+OK\r\n");
             }
+            Debugging::Reload { flushes, .. } => answer.extend_from_slice(self.reload_snapshot(*flushes)),
+            Debugging::LoadLog => answer.extend_from_slice(self.reload_log()),
             Debugging::Digest => digest_databases(&self.shard.keyspace, self.turn.now_ms(), answer),
             Debugging::KeyDigests { database, keys } => {
                 let (shard, hasher) = (&mut self.shard, &self.hasher);

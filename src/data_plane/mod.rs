@@ -22,6 +22,7 @@ mod monitor;
 mod outbox;
 mod pause;
 mod receive;
+mod reload;
 mod remote;
 mod replicas;
 pub mod restore;

@@ -4,7 +4,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
 use crate::bridge::snapshots::{AlreadyUnderWay, Chunk, Wanted};
-use crate::commands::call::Saving;
+use crate::commands::call::{Debugging, Saving};
 use crate::data_plane::connection::Stall;
 use crate::data_plane::core::Core;
 use crate::data_plane::launch::{compression, recency};
@@ -53,6 +53,8 @@ struct SaveWait {
     generation: u32,
     sequence: u32,
     number: u64,
+    /// It wants the snapshot to be read again when it is saved; this says whether in place of what is in memory.
+    reloads: Option<bool>,
 }
 
 impl Saver {
@@ -91,6 +93,17 @@ impl Core {
         self.saver.waits.push(wait);
     }
 
+    /// Saves a snapshot and reads it again.
+    pub(super) fn save_and_reload(&mut self, index: u32, flushes: bool) {
+        match self.begin_snapshot(false) {
+            Ok(number) => {
+                let wait = SaveWait { reloads: Some(flushes), ..self.wait_for_end(index, number) };
+                self.saver.waits.push(wait);
+            }
+            Err(_) => self.answer_with(index, |reply| reply.error(ALREADY_SAVING)),
+        }
+    }
+
     /// A client has no reply to SHUTDOWN, unless the server goes on.
     pub(super) fn wait_for_shutdown(&mut self, index: u32) {
         let wait = self.wait_for_end(index, self.bridge.shutdowns_refused());
@@ -102,7 +115,7 @@ impl Core {
         let generation = connection.generation;
         let sequence = connection.session.order_mut(&mut self.spare_orders).wait();
         connection.stall = Stall::Waits;
-        SaveWait { connection: index, generation, sequence, number }
+        SaveWait { connection: index, generation, sequence, number, reloads: None }
     }
 
     /// Begins a snapshot and gives its number.
@@ -192,7 +205,10 @@ impl Core {
         let ended: Vec<_> = self.saver.waits.extract_if(.., ended).collect();
         for wait in ended {
             let is_saved = self.bridge.snapshots.outcome(wait.number) == Some(true);
-            self.end_wait(&wait, if is_saved { b"+OK\r\n" } else { b"-ERR\r\n" });
+            match wait.reloads {
+                Some(flushes) if is_saved => self.reload_for(&wait, flushes),
+                _ => self.end_wait(&wait, if is_saved { b"+OK\r\n" } else { b"-ERR\r\n" }),
+            }
         }
         if let Some((number, ticket)) = self.saver.last
             && self.bridge.snapshots.outcome(number) == Some(false)
@@ -203,6 +219,15 @@ impl Core {
                 self.post(shard, step);
             }
             self.deal_with_answers();
+        }
+    }
+
+    fn reload_for(&mut self, wait: &SaveWait, flushes: bool) {
+        if self.connections.find(wait.generation, wait.connection).is_some() {
+            let debugging = Debugging::Reload { saves: false, flushes };
+            self.gather_at(wait.connection, wait.sequence, Finish::Same, || {
+                Subject::Debug(debugging.clone())
+            });
         }
     }
 

@@ -132,9 +132,9 @@ impl Changes {
         self.count
     }
 
-    /// Counts from zero again.
-    pub fn forget_count(&mut self) {
-        self.count = 0;
+    /// Counts on from there.
+    pub fn set_count(&mut self, count: u64) {
+        self.count = count;
     }
 
     /// Takes notice of so many changes that no report tells of.

@@ -60,7 +60,7 @@ pub use recency::{Recency, Use};
 pub use restore::Restored;
 pub use scan::{cursor_slot, slot_cursor};
 pub use value::{Encoding, Kind, LARGE_BYTES_MIN, Value, ValueRef};
-pub use walk::{Purpose, Save, Walked};
+pub use walk::{PURPOSES, Purpose, Save, Walked};
 
 /// How many slots the keys are spread over.
 pub const SLOT_COUNT: usize = 16_384;
@@ -284,6 +284,20 @@ impl Keyspace {
         self.flushed_count += data.tally.key_count as u64;
         let grave = self.walks.bury(database, *data);
         self.graveyard.push(grave);
+    }
+
+    /// Takes the data of another key space with the same hasher in place of its own, which nobody is to hear of as changes.
+    /// Whatever is watched counts as changed. No walk may be under way.
+    pub fn take_data_of(&mut self, mut other: Keyspace) {
+        assert!(self.walks.are_none() && self.hasher.hash(b"") == other.hasher.hash(b""));
+        for database in 0..self.databases.len() {
+            if let Some(former) =
+                std::mem::replace(&mut self.databases[database], other.databases[database].take())
+            {
+                self.graveyard.push(self.walks.bury(database, *former));
+            }
+            self.changes.report_many(database, |_| true);
+        }
     }
 
     /// Keys that were in databases when these were emptied, and those of them in databases whose memory is not yet free.

@@ -26,6 +26,7 @@ mod pipelines;
 mod programs;
 mod protocol;
 mod real_disks;
+mod reload;
 mod replicas;
 mod rewriting;
 mod signals;

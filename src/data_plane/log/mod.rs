@@ -156,6 +156,11 @@ impl Log {
         retry.into_iter().chain(self.next_sync(written, policy)).chain(self.next_compaction()).min()
     }
 
+    /// Whether something is on its way to the file.
+    pub fn is_writing(&self) -> bool {
+        self.group.is_some() && !self.is_lost
+    }
+
     /// The error by which writes are refused while nothing can be written.
     pub fn refusal(&self) -> Option<Vec<u8>> {
         let failure = self.failure.as_ref()?;

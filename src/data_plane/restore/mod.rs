@@ -28,12 +28,14 @@ use crate::persist::name::{Content, FileName, LOCK};
 use crate::persist::recovery::Verdict;
 use crate::sys::host::random_seeds;
 
+mod again;
 mod bases;
 mod check;
 mod import;
 mod redis;
 mod slots;
 
+pub use again::{read_shard, read_snapshot};
 pub use check::check;
 pub use import::import;
 

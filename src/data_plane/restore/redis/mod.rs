@@ -13,7 +13,7 @@ mod snapshot;
 mod source;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::bridge::loading::Loading;
@@ -31,7 +31,7 @@ use crate::persist::load;
 use crate::persist::manifest::Manifest;
 use crate::persist::name::IMPORTING;
 
-pub use snapshot::{Figures, Sink, Terms};
+pub use snapshot::{Figures, Sink, Terms, store};
 pub use source::{at, find};
 
 /// Files that count.
@@ -199,15 +199,9 @@ impl Import<'_> {
     }
 
     fn read_snapshot(&self, sink: &mut Sink<'_>) -> Result<Figures, ImportError> {
-        let mut missing = Missing::default();
-        let figures = snapshot::read(&self.files.parts[0], &self.terms, &mut missing, self.progress, sink)?;
-        match missing.is_empty() {
-            true => {
-                self.progress.note_keys(figures.keys, figures.expired);
-                Ok(figures)
-            }
-            false => Err(ImportError::Missing { file: self.files.name.clone(), missing }),
-        }
+        let figures = read_whole_snapshot(&self.files.parts[0], &self.terms, self.progress, sink)?;
+        self.progress.note_keys(figures.keys, figures.expired);
+        Ok(figures)
     }
 
     fn copy_log(&self, empty: Keyspace, bases: &mut Bases<'_>) -> Result<Figures, ImportError> {
@@ -223,6 +217,21 @@ impl Import<'_> {
         }
         let keys = bases.key_count();
         Ok(Figures { keys, expired: all as u64 - keys, ..Figures::default() })
+    }
+}
+
+/// Reads a snapshot of which everything is built.
+pub fn read_whole_snapshot(
+    path: &Path,
+    terms: &Terms,
+    progress: &Loading,
+    sink: &mut Sink<'_>,
+) -> Result<Figures, ImportError> {
+    let mut missing = Missing::default();
+    let figures = snapshot::read(path, terms, &mut missing, progress, sink)?;
+    match missing.is_empty() {
+        true => Ok(figures),
+        false => Err(ImportError::Missing { file: path.to_owned(), missing }),
     }
 }
 
