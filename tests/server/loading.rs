@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::common::server::{free_port, temporary_folder};
 use super::common::{Client, Launch, Server, Value};
@@ -139,6 +140,72 @@ fn what_becomes_the_log_while_clients_wait_is_there_after_a_kill() {
     let again = reading.launch.clone().start();
     assert_eq!(again.client().ask("DEBUG DIGEST"), digest);
     assert_eq!(again.client().ask("GET a").string(), "v");
+}
+
+/// Counts a key of its own up, as soon as it may, and keys on all shards together; gives what was acknowledged.
+fn count_up(port: u16, writer: usize, stop: &AtomicBool) -> i64 {
+    let mut client = Client::tcp("127.0.0.1", port).expect("the server accepts");
+    let mut acknowledged = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let next = acknowledged + 1;
+        let keys = ["{a}", "{b}", "{c}"].map(|tag| format!("{tag}:{writer} {next}")).join(" ");
+        if client.try_send(format!("INCR count:{writer}\r\nMSET {keys}\r\n").as_bytes()).is_err() {
+            break;
+        }
+        let (Ok(counted), Ok(stored)) = (client.try_read(), client.try_read()) else { break };
+        if counted.is_error() {
+            assert_eq!(counted.string(), LOADING);
+            assert!(acknowledged == 0, "it was served before");
+            // The data may have come in between.
+            assert!(!stored.is_error() || stored.string() == LOADING, "{stored:?}");
+            continue;
+        }
+        assert_eq!((counted, stored), (Value::Integer(next), Value::Simple(b"OK".to_vec())));
+        acknowledged = next;
+    }
+    acknowledged
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_of_what_clients_write_as_soon_as_they_may() {
+    const WRITERS: usize = 6;
+    const ENOUGH: i64 = 200;
+    for _ in 0..3 {
+        let mut reading = Reading::begin(&basalt("yes"));
+        let (port, stop) = (reading.port, AtomicBool::new(false));
+        let acknowledged: Vec<i64> = std::thread::scope(|scope| {
+            let begin = |writer| {
+                let stop = &stop;
+                scope.spawn(move || count_up(port, writer, stop))
+            };
+            let writers: Vec<_> = (0..WRITERS).map(begin).collect();
+            reading.feed(&snapshot(10, KEYS));
+            let is_enough = || {
+                let mut client = Client::tcp("127.0.0.1", port).expect("the server accepts");
+                (0..WRITERS).all(|writer| {
+                    let count = client.ask(&format!("GET count:{writer}"));
+                    count.text().is_some() && count.string().parse().is_ok_and(|count: i64| count > ENOUGH)
+                })
+            };
+            assert!(reading.server.wait_until(is_enough), "{}", reading.server.log());
+            reading.server.signal("KILL");
+            reading.server.wait_for_end();
+            stop.store(true, Ordering::Relaxed);
+            writers.into_iter().map(|writer| writer.join().expect("no panic")).collect()
+        });
+        let again = reading.launch.clone().start();
+        let mut client = again.client();
+        for (writer, acknowledged) in acknowledged.into_iter().enumerate() {
+            let number = |reply: Value| reply.string().parse::<i64>().expect("a number");
+            let count = number(client.ask(&format!("GET count:{writer}")));
+            assert!(count - acknowledged <= 1 && count >= acknowledged, "{count}, {acknowledged}");
+            let together =
+                ["{a}", "{b}", "{c}"].map(|tag| number(client.ask(&format!("GET {tag}:{writer}"))));
+            assert!(together.iter().all(|one| *one == together[0]), "{together:?}");
+            assert!((acknowledged..=acknowledged + 1).contains(&together[0]), "{together:?}, {acknowledged}");
+        }
+        assert_eq!(client.ask("GET a").string(), "v");
+    }
 }
 
 fn manifest_of(folder: &Path) -> PathBuf {
