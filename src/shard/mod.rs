@@ -170,16 +170,22 @@ impl Shard {
     }
 
     /// Runs one request, or a part of one that somebody else counts, and appends its reply. The only way in which a
-    /// command meets the keys.
+    /// command meets the keys, but for those of transactions.
     #[inline]
     pub fn execute_part(&mut self, request: &Request, turn: &Turn, out: &mut Out) -> Outcome {
-        let mark = out.mark();
         if let Some(refusal) = &self.write_refusal
             && request.command.flags.has(Flags::WRITE)
         {
             out.bytes.extend_from_slice(refusal);
             return Outcome::Failed;
         }
+        self.run_part(request, turn, out)
+    }
+
+    /// Runs what must not be refused any more: a transaction runs wholly or not at all, and was asked before.
+    #[inline]
+    fn run_part(&mut self, request: &Request, turn: &Turn, out: &mut Out) -> Outcome {
+        let mark = out.mark();
         match request.command.run_here(&mut self.call(request, turn, out)) {
             Ok(()) => Outcome::Replied,
             Err(error) => {

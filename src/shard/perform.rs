@@ -288,7 +288,7 @@ impl Shard {
             }
             _ => {
                 // Its home counts it.
-                self.execute_part(request, turn, replies);
+                self.run_part(request, turn, replies);
                 Outcome::Replied(replies.mark())
             }
         }

@@ -12,7 +12,7 @@ use crate::keyspace::{Hasher, Keyspace, Recency};
 use crate::protocol::{Args, Out, Resp, Span};
 use crate::shard::jobs::{Jobs, Matter, tidy};
 use crate::shard::locks::{Mode, WHOLE, Want, key_lock};
-use crate::shard::visit::{Step, Task, TaskKind, Then, Ticket, Visit};
+use crate::shard::visit::{Agreed, Step, Task, TaskKind, Then, Ticket, Visit};
 use crate::shard::{Answer, Lane, Request, Shard};
 
 fn shard(index: u16, shards: u16) -> Shard {
@@ -110,6 +110,40 @@ fn what_a_transaction_has_seen_expire_stays_so() {
         })
         .collect();
     assert_eq!(replies, [&b":0\r\n"[..], b"$-1\r\n"]);
+}
+
+/// Another shard has run its part, or is about to.
+#[test]
+fn a_part_is_not_refused_once_its_shard_has_agreed() {
+    let mut shard = shard(0, 1);
+    let lock = key_lock(shard.keyspace.hasher().hash(b"k"));
+    let wants = vec![(WHOLE, Mode::IntentWrite), (lock, Mode::Exclusive)];
+    let hold = |number| {
+        let ticket = Ticket { home: 0, number };
+        Step::Hold(Box::new(Visit { wants: wants.clone(), ..Visit::new(ticket, 0) }))
+    };
+    shard.take(hold(1), &turn());
+    shard.write_refusal = Some(b"-MISCONF\r\n"[..].into());
+    let mut visit = Visit { then: Then::Release, ..Visit::new(Ticket { home: 0, number: 1 }, 0) };
+    with_request(&shard_view(&shard), "SET k v", |request| {
+        visit.work.push(request, Task { place: 0, kind: TaskKind::Run });
+    });
+    shard.take(Step::Run(Box::new(visit)), &turn());
+    shard.take(hold(2), &turn());
+    let said: Vec<_> = shard
+        .answers
+        .iter()
+        .map(|answer| match answer {
+            Answer::Visited(visit) => (visit.agreed, visit.replies.bytes.clone()),
+            _ => unreachable!("only visits were made"),
+        })
+        .collect();
+    let refusal = b"-MISCONF\r\n".to_vec();
+    let expected =
+        [(Agreed::Yes, Vec::new()), (Agreed::Yes, b"+OK\r\n".to_vec()), (Agreed::Refused, refusal)];
+    assert_eq!(said, expected);
+    check(&mut shard, "SET k w", "-MISCONF\r\n");
+    check(&mut shard, "GET k", "$1\r\nv\r\n");
 }
 
 const LOCKS: u64 = 4;
