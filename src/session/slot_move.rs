@@ -7,7 +7,7 @@
 
 use crate::session::transaction::{Client, Compass, Origin, Place, Progress};
 use crate::shard::locks::{MAP, Mode, WHOLE};
-use crate::shard::visit::{Handover, Participant, Share, Step, Then, Ticket, Visit};
+use crate::shard::visit::{Agreed, Handover, Participant, Share, Step, Then, Ticket, Visit};
 
 /// One move, at the core whose client asked for it.
 pub struct SlotMove {
@@ -91,6 +91,12 @@ impl SlotMove {
     /// Takes what a shard answered.
     pub fn take(&mut self, visit: Box<Visit>, compass: Compass, client: &mut impl Client) -> Progress {
         if self.held < self.holders.len() {
+            if visit.agreed == Agreed::Refused {
+                // An owner cannot write, and holds nothing.
+                self.release();
+                client.reserve(Place::Reply(visit.replies.bytes));
+                return Progress::Done;
+            }
             self.held += 1;
             self.now_us = self.now_us.max(visit.now_us);
             if visit.shard == self.from || visit.shard == self.to {

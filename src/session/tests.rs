@@ -1,12 +1,17 @@
-//! Replies keep the order of requests, whatever the order in which shards answer.
+//! Replies keep the order of requests, whatever the order in which shards answer. And a slot whose owner refuses to let go.
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use crate::cluster::SlotMap;
 use crate::protocol::reply::{Mark, Resp};
 use crate::protocol::{Out, Reply};
 use crate::session::gather::{Finish, Gather};
 use crate::session::order::{HELD_BYTES_MAX, Order, PLACES_MAX};
+use crate::session::slot_move::SlotMove;
+use crate::session::transaction::{Client, Compass, Context, Origin, Place, Progress};
+use crate::shard::visit::{Agreed, Step, Ticket};
+use crate::shard::{Hasher, Request};
 
 /// A reply that tells which request it answers; every third one holds a shared block.
 fn reply_of(request: usize, out: &mut Out) {
@@ -102,4 +107,50 @@ fn what_waits_is_bounded() {
     order.wait();
     order.hold(|out| Reply::new(out, Resp::Two).bulk(&vec![b'x'; HELD_BYTES_MAX]));
     assert!(!order.has_room(), "held bytes are bounded");
+}
+
+/// What a client was replied.
+struct Replies(Vec<Vec<u8>>);
+
+impl Client for Replies {
+    fn reserve(&mut self, place: Place) {
+        match place {
+            Place::Reply(reply) => self.0.push(reply),
+            other => unreachable!("{other:?} is no reply"),
+        }
+    }
+
+    fn run(&mut self, _: &Request, _: &mut Context) {
+        unreachable!("a slot that moves runs nothing");
+    }
+
+    fn complete(&mut self, _: u32, _: u16, _: &Out, _: Mark, _: Mark) {
+        unreachable!("a slot that moves runs nothing");
+    }
+}
+
+#[test]
+fn a_slot_stays_where_it_is_if_an_owner_cannot_write() {
+    let (slots, hasher) = (SlotMap::even(2), Hasher::seeded(1));
+    let compass = Compass { slots: &slots, hasher: &hasher, is_logged: true };
+    let (ticket, mut replies) = (Ticket { home: 0, number: 1 }, Replies(Vec::new()));
+    let origin = Origin { connection: 0, generation: 0, client: 1, first_place: 0, has_place: false };
+    let mut slot_move = SlotMove::new(ticket, origin, 0, 1);
+    assert_eq!(slot_move.begin(compass, &mut replies), Progress::Waiting);
+    let mut asked = Vec::new();
+    for agreed in [Agreed::Yes, Agreed::Refused] {
+        let Some((shard, Step::Hold(mut visit))) = slot_move.posts.pop() else {
+            unreachable!("one shard after the other is asked to hold");
+        };
+        asked.push(shard);
+        visit.agreed = agreed;
+        if agreed == Agreed::Refused {
+            visit.replies.bytes.extend_from_slice(b"-MISCONF\r\n");
+        }
+        let progress = slot_move.take(visit, compass, &mut replies);
+        assert_eq!(progress == Progress::Done, agreed == Agreed::Refused);
+    }
+    assert_eq!(asked, [0, 1]);
+    assert!(matches!(slot_move.posts[..], [(0, Step::Release(released))] if released == ticket));
+    assert_eq!(replies.0, [b"-MISCONF\r\n"]);
 }
