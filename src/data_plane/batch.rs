@@ -345,8 +345,11 @@ impl Core {
             return shard.wait(&request, lane, sequence, shard.slots.version);
         }
         let mut own = Out::default();
+        let changes_before = shard.changes_bytes();
         shard.execute(&request, turn, &mut own);
-        connection.gate = connection.gate.max(shard.journal.end_position(&shard.keyspace));
+        if shard.changes_bytes() != changes_before {
+            connection.gate = shard.journal.end_position(&shard.keyspace);
+        }
         self.complete_reply(planned.connection, sequence, self.shard.index, &own);
     }
 
