@@ -449,6 +449,10 @@ impl Core {
         note_reply(connection, index, start, out.bytes.len(), segments);
         if !waits_for_more {
             connection.session.settle(spare_orders);
+            if connection.closing == Closing::AfterReplies {
+                // A transaction may have ended after this was last looked at, with all its replies still held.
+                self.closing.push((connection.generation, index));
+            }
         }
         // Its next request may have waited for the room that there is now, and nothing else would wake the core.
         self.has_made_room |= connection.stall == Stall::Crowded;
