@@ -21,8 +21,9 @@ pub struct Pauses {
     /// Connections, by generation and index, whose next request waits for the end.
     waiting: Vec<(u32, u32)>,
     unanswered: Vec<Unanswered>,
-    /// Requests of this core that wait at some shard for locks.
-    pub late_count: usize,
+    /// Requests of this core that wait at some shard for locks. Below 0 when a reply has overtaken the news that its request
+    /// waits, which is in a batch that waits for the log, and so is not back.
+    pub late_count: i64,
 }
 
 /// A pause that has begun and is not answered yet: what was under way when it began must end first.
@@ -103,7 +104,7 @@ impl Core {
     /// Answers pauses when nothing that was dispatched before them is under way.
     pub(super) fn answer_pauses(&mut self) {
         // Nobody waits for locks for long once nobody takes any to write.
-        if self.pauses.unanswered.is_empty() || self.pauses.late_count > 0 {
+        if self.pauses.unanswered.is_empty() || self.pauses.late_count != 0 {
             return;
         }
         for pause in std::mem::take(&mut self.pauses.unanswered) {
