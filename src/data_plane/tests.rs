@@ -87,7 +87,7 @@ fn a_request_for_a_core_that_owns_the_slot_no_more_follows_the_new_map() {
     let Some(Handover::Taken { tables, map, .. }) = carry(1, Handover::Take { slot: 12_182, to: 0 }) else {
         panic!("the old owner gives the slot up");
     };
-    carry(0, Handover::Put { tables, map });
+    carry(0, Handover::Put { slot: 12_182, tables, map });
     cores[0].follow_map();
     turn(&mut cores, 1);
     turn(&mut cores, 1);

@@ -53,6 +53,14 @@ impl Keyspace {
         Some(moved)
     }
 
+    /// Records that a slot comes, whose keys are put in next, in all databases: whatever is recorded of it from now on was built
+    /// on that, also where there are no keys.
+    pub fn record_arrival(&mut self, slot: u16) {
+        for database in 0..self.database_count() {
+            self.record_whole(database, DatabaseEffect::SlotGone(slot));
+        }
+    }
+
     /// Puts the keys of a slot in that has none here.
     pub fn put_slot(&mut self, database: usize, moved: MovedSlot) {
         assert!(moved.hasher_mark == self.hasher.hash(b""), "both key spaces hash alike");

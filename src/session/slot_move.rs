@@ -115,11 +115,13 @@ impl SlotMove {
         }
         self.away -= 1;
         match visit.handover {
-            Some(Handover::Taken { tables, map }) => self.hand_over(self.to, Handover::Put { tables, map }),
+            Some(Handover::Taken { tables, map }) => {
+                self.hand_over(self.to, Handover::Put { slot: self.slot, tables, map });
+            }
             Some(Handover::Done(map)) if visit.shard == self.to => {
                 let (from, to) = (self.from, self.to);
                 for shard in (0..map.shards).filter(|&shard| shard != from && shard != to) {
-                    self.hand_over(shard, Handover::Put { tables: Vec::new(), map: map.clone() });
+                    self.hand_over(shard, Handover::Follow(map.clone()));
                 }
             }
             _ => {}

@@ -305,10 +305,15 @@ impl Shard {
                 self.lost_at_version = self.slots.version;
                 Handover::Taken { tables, map: self.slots.clone() }
             }
-            Handover::Put { tables, map } => {
+            Handover::Put { slot, tables, map } => {
+                self.keyspace.record_arrival(slot);
                 for (database, table) in tables {
                     self.keyspace.put_slot(database, table);
                 }
+                self.slots = map.own_copy();
+                Handover::Done(map)
+            }
+            Handover::Follow(map) => {
                 self.slots = map.own_copy();
                 Handover::Done(map)
             }

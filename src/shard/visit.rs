@@ -156,8 +156,10 @@ pub enum Handover {
     Take { slot: u16, to: u16 },
     /// What it took out, by database, and the map from now on.
     Taken { tables: Vec<(usize, MovedSlot)>, map: SlotMap },
-    /// The new owner puts them in; who is neither only follows the map.
-    Put { tables: Vec<(usize, MovedSlot)>, map: SlotMap },
+    /// The new owner puts them in.
+    Put { slot: u16, tables: Vec<(usize, MovedSlot)>, map: SlotMap },
+    /// Who is neither only follows the map.
+    Follow(SlotMap),
     /// The map is followed from now on.
     Done(SlotMap),
 }
