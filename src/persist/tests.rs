@@ -2,6 +2,7 @@
 
 mod crashes;
 mod damage;
+#[allow(dead_code, reason = "the simulation of servers uses the rest")]
 mod disk;
 mod resolution;
 mod restoring;

@@ -31,6 +31,11 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// Another generator, whose numbers have nothing to do with those of this one.
+    pub fn split(&mut self) -> Self {
+        Random::from_seed(self.number())
+    }
+
     /// A number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
         (self.number() % end as u64) as usize

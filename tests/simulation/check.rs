@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use basalt::cluster::slot_of;
 use basalt::commands::{COMMANDS, find};
 
+use super::appending::writes;
 use super::common::Value;
 use super::core::MOVE_SLOT;
-use super::history::{History, Operation, Part, Point};
+use super::history::{Fate, History, Operation, Part, Point};
 use super::model::{Choices, Model, Step};
 use super::script::{Item, Meaning, Watched, meanings, moved};
 
@@ -49,7 +50,7 @@ fn check_intervals(history: &History, meanings: &[Meaning]) -> Result<(), String
         let is_right = match meaning {
             Meaning::Says(value) => answer == value,
             Meaning::Refused => answer.is_error(),
-            Meaning::MovesSlot => *answer == moved(),
+            Meaning::MovesSlot => *answer == moved() || is_turned_away(operation) && answer.is_error(),
             _ => !operation.points.is_empty() && is_sum_of_parts(answer, &operation.points),
         };
         if !is_right {
@@ -68,6 +69,10 @@ fn check_intervals(history: &History, meanings: &[Meaning]) -> Result<(), String
     Ok(())
 }
 
+fn is_turned_away(operation: &Operation) -> bool {
+    operation.points.iter().any(|point| matches!(point.part, Part::TurnedAway))
+}
+
 /// Whether an answer is what the shards have said together, if it was made of parts.
 fn is_sum_of_parts(answer: &Value, points: &[Point]) -> bool {
     let part = |point: &Point| match &point.part {
@@ -82,7 +87,12 @@ fn is_sum_of_parts(answer: &Value, points: &[Point]) -> bool {
 fn check_slots(history: &History, meanings: &[Meaning]) -> Result<(), String> {
     let mut last: HashMap<(u32, u16), (u64, &Operation)> = HashMap::new();
     for (operation, meaning) in history.operations.iter().zip(meanings) {
-        let Some(&Point { moment, part: Part::Whole | Part::Refused, .. }) = operation.point() else {
+        let Some(&Point {
+            moment,
+            part: Part::Whole | Part::Unwritable | Part::Refused | Part::TurnedAway,
+            ..
+        }) = operation.point()
+        else {
             continue;
         };
         let items: &[Meaning] = match meaning {
@@ -114,8 +124,19 @@ fn replay(history: &History, meanings: &[Meaning]) -> Result<(), String> {
         points.extend(operation.points.iter().map(|point| (index, point)));
     }
     points.sort_by_key(|(_, point)| point.moment);
+    let mut deaths = history.deaths.iter().peekable();
     let mut worlds = vec![Model::default()];
     for (index, point) in points {
+        while deaths.next_if(|death| **death < point.moment).is_some() {
+            worlds.iter_mut().for_each(Model::die);
+            let mut different: Vec<Model> = Vec::new();
+            worlds.drain(..).for_each(|world| {
+                if !different.contains(&world) {
+                    different.push(world);
+                }
+            });
+            worlds = different;
+        }
         let mut next: Vec<Model> = Vec::new();
         let mut expected = Vec::new();
         for world in &worlds {
@@ -156,7 +177,12 @@ fn apply(
     let operation = &history.operations[index];
     let answer = operation.answer.as_ref().map(|(_, answer)| answer);
     let (now_ms, moment, skew_ms) = (point.now_ms, point.moment, history.skew_ms);
-    let mut step = Step { database: 0, now_ms, moment, skew_ms, choices };
+    let is_kept = operation.fate == Fate::Kept;
+    let mut step = Step { database: 0, now_ms, moment, skew_ms, is_kept, has_changed: false, choices };
+    let refusal = match &point.part {
+        Part::Unwritable => Refusal::OfWrites,
+        _ => Refusal::Nothing,
+    };
     let made = match (meaning, &point.part) {
         (Meaning::Watch { database }, Part::Watch(keys)) => {
             step.database = *database;
@@ -168,6 +194,10 @@ fn apply(
             let (reply, _) = Value::parse(reply).ok_or("no reply")?;
             return has_count(&reply, world, &step, |key| slots.contains(&slot_of(key.as_bytes())));
         }
+        (_, Part::TurnedAway) => match answer {
+            Some(answer) if !answer.is_error() => return Err("it was turned away".into()),
+            _ => return Ok(()),
+        },
         (Meaning::Exec { watched, .. }, _) if !watched.is_empty() => {
             let must_abort = must_abort(watched, world, &mut step);
             let may_abort = must_abort || watched.iter().any(|key| may_have_moved(history, key, index));
@@ -175,11 +205,14 @@ fn apply(
                 true if may_abort => return Ok(()),
                 true => return Err("no watched key has changed".into()),
                 false if must_abort => return Err("a watched key has changed".into()),
-                false => run(meaning, answer, world, &mut step)?,
+                false => run(meaning, answer, refusal, world, &mut step)?,
             }
         }
-        _ => run(meaning, answer, world, &mut step)?,
+        _ => run(meaning, answer, refusal, world, &mut step)?,
     };
+    if step.has_changed && operation.fate == Fate::Betrayed {
+        return Err("this must not be lost".into());
+    }
     match answer {
         Some(answer) if *answer != made => Err(format!("should be {made:?}")),
         _ => Ok(()),
@@ -204,10 +237,18 @@ fn may_have_moved(history: &History, watched: &Watched, exec: usize) -> bool {
     })
 }
 
+/// What is refused because a shard cannot write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    Nothing,
+    OfWrites,
+}
+
 /// The reply that the model makes.
 fn run(
     meaning: &Meaning,
     answer: Option<&Value>,
+    refusal: Refusal,
     world: &mut Model,
     step: &mut Step,
 ) -> Result<Value, String> {
@@ -216,6 +257,11 @@ fn run(
         // Any error will do.
         Meaning::Refused => {
             answer.filter(|value| value.is_error()).cloned().unwrap_or(Value::Error(Vec::new()))
+        }
+        Meaning::Runs(Item { words, .. }) if refusal == Refusal::OfWrites && writes(words) => {
+            let is_right =
+                |value: &&Value| matches!(value, Value::Error(text) if text.starts_with(b"MISCONF"));
+            answer.filter(is_right).cloned().unwrap_or(Value::Error(b"MISCONF".to_vec()))
         }
         Meaning::Runs(Item { database, words }) if words[0] == "DBSIZE" => {
             step.database = *database;
@@ -235,7 +281,7 @@ fn run(
             };
             let mut made = Vec::new();
             for (index, item) in items.iter().enumerate() {
-                made.push(run(item, answers.get(index), world, step)?);
+                made.push(run(item, answers.get(index), refusal, world, step)?);
             }
             Value::Array(made)
         }

@@ -49,6 +49,12 @@ pub struct Connection {
     pub inbox: VecDeque<Rc<Line>>,
     /// Replies of this turn.
     pub out: Out,
+    /// Replies that wait, each with the position that the log must be acknowledged to.
+    pub outbox: VecDeque<(u64, Vec<u8>)>,
+    /// That position for what is replied from now on.
+    pub gate: u64,
+    /// What is on its way to the client.
+    pub sent: Vec<u8>,
     pub closing: Closing,
     pub input_ended: bool,
     pub stall: Stall,
@@ -78,7 +84,10 @@ impl Connection {
     }
 
     pub fn has_replies(&self) -> bool {
-        !self.out.is_empty() || !self.session.is_settled() || self.session.in_transaction
+        !self.out.is_empty()
+            || !self.outbox.is_empty()
+            || !self.session.is_settled()
+            || self.session.in_transaction
     }
 }
 
@@ -105,6 +114,9 @@ impl Connections {
             arriving: VecDeque::new(),
             inbox: VecDeque::new(),
             out: Out::default(),
+            outbox: VecDeque::new(),
+            gate: 0,
+            sent: Vec::new(),
             closing: Closing::No,
             input_ended: false,
             stall: Stall::No,

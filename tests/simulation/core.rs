@@ -15,8 +15,10 @@ use basalt::shard::{Lane, Shard};
 use super::common::Value;
 use super::connection::{Closing, Connection, Connections, Line, Received, Stall};
 use super::errands::Errand;
+use super::flaw::Flaw;
 use super::generate::DATABASES;
 use super::history::Recorder;
+use super::log::Log;
 use super::mesh::Mesh;
 
 /// How many requests are planned before they are run.
@@ -41,11 +43,14 @@ pub struct Core {
     pub errands: BTreeMap<u64, Errand>,
     pub next_transaction: u64,
     pub spare_transactions: Vec<Box<Transaction>>,
-    /// Requests of this core that wait at some shard for locks.
-    pub late_count: usize,
+    /// Requests of this core that wait at some shard for locks; below 0 when a reply has overtaken the news that it waits.
+    pub late_count: i64,
     /// What clients have asked this shard to watch, by the place of the reply.
     pub watch_keys: HashMap<(Lane, u32), Vec<String>>,
     pub recorder: Recorder,
+    pub log: Option<Log>,
+    /// The time by the clock of all, for what is done for the log.
+    pub instant_us: u64,
 }
 
 /// A received request and where it goes.
@@ -110,12 +115,15 @@ impl Core {
             late_count: 0,
             watch_keys: HashMap::new(),
             recorder,
+            log: None,
+            instant_us: turn.now_us,
         }
     }
 
     /// Takes a turn; `now_us` is when it begins, by the clock of all, and `skew_us` what this core's clock is ahead.
     pub fn turn(&mut self, now_us: u64, skew_us: u64, expires: bool) {
         self.close_those_done();
+        self.complete_files();
         self.turn.now_us = (now_us + skew_us).max(self.shard.clock_us);
         for index in self.connections.indices() {
             self.receive(index, now_us);
@@ -128,7 +136,13 @@ impl Core {
             self.shard.keyspace.free_some(1000);
             self.shard.keyspace.changes_mut().forget_notes();
         }
+        if self.has_flaw(Flaw::SentBeforeAppended) {
+            self.mesh.flush();
+            self.send_replies();
+        }
+        self.append_log();
         self.mesh.flush();
+        self.send_replies();
     }
 
     pub fn has_deadlines(&self) -> bool {
@@ -145,6 +159,7 @@ impl Core {
             || self.has_made_room
             || self.mesh.has_posts()
             || self.mesh.has_messages()
+            || self.log.as_ref().is_some_and(|log| log.is_due(self.shard.journal.position(), now_us))
             || self.connections.iter().any(has_input)
     }
 
@@ -281,11 +296,10 @@ impl Core {
     pub fn sent_replies(&mut self, mut send: impl FnMut(u32, &[u8])) {
         for index in self.connections.indices() {
             let connection = self.connections.at(index);
-            if connection.closing != Closing::Shut && !connection.out.is_empty() {
-                assert!(connection.out.shared.is_empty(), "values are small here");
-                send(connection.client, &connection.out.bytes);
+            let bytes = std::mem::take(&mut connection.sent);
+            if connection.closing != Closing::Shut && !bytes.is_empty() {
+                send(connection.client, &bytes);
             }
-            connection.out.clear();
         }
     }
 
@@ -300,12 +314,14 @@ impl Core {
             && self.late_count == 0
             && self.mesh.is_idle()
             && self.resumable.is_empty()
+            && self.log.as_ref().is_none_or(Log::is_quiet)
             && self.connections.iter().all(|connection| {
                 connection.session.is_settled()
                     && !connection.session.in_transaction
                     && connection.session.returned.is_none()
                     && connection.inbox.is_empty()
                     && connection.arriving.is_empty()
+                    && connection.outbox.is_empty()
                     && connection.stall == Stall::No
             })
     }

@@ -23,6 +23,8 @@ impl Core {
         for planned in std::mem::take(&mut self.planned) {
             self.dispatch(&planned);
         }
+        self.shard.journal.seal_if_large(&mut self.shard.keyspace);
+        self.send_if_many();
     }
 
     fn dispatch(&mut self, planned: &Planned) {
@@ -57,9 +59,11 @@ impl Core {
             self.late_count += 1;
             return self.shard.wait(&request, lane, sequence, self.shard.slots.version);
         }
-        let Core { shard, turn, spare_orders, recorder, .. } = self;
+        let Core { shard, turn, spare_orders, .. } = self;
+        let changes_before = shard.changes_bytes();
         write_reply(connection, spare_orders, |out| shard.execute(&request, turn, out));
-        recorder.run(line.operation, turn.now_us, Part::Whole);
+        self.recorder.run(line.operation, self.turn.now_us, self.whole());
+        self.note_change(*index, line.operation, changes_before);
     }
 
     fn send_remote(&mut self, planned: &Planned, command: &'static Command, owner: u16) {
@@ -123,7 +127,11 @@ impl Core {
             return self.shard.wait(&request, lane, sequence, self.shard.slots.version);
         }
         let mut own = Out::default();
+        let changes_before = self.shard.changes_bytes();
         self.shard.execute(&request, &self.turn, &mut own);
+        if self.shard.changes_bytes() != changes_before {
+            connection.gate = self.shard.journal.end_position(&self.shard.keyspace);
+        }
         let part = self.part(&own.bytes);
         self.recorder.run(planned.line.operation, self.turn.now_us, part);
         self.complete_reply(index, sequence, self.shard.index, &own);
@@ -200,7 +208,7 @@ impl Core {
             return;
         };
         let waits_for_more = connection.session.in_transaction;
-        let Connection { session, out, stall, .. } = connection;
+        let Connection { session, out, stall, closing, generation, .. } = connection;
         let Some(order) = session.order() else {
             return;
         };
@@ -210,6 +218,9 @@ impl Core {
         order.drain(out);
         if !waits_for_more {
             session.settle(&mut self.spare_orders);
+            if *closing == Closing::AfterReplies {
+                self.closing.push((*generation, index));
+            }
         }
         self.has_made_room |= *stall == Stall::Crowded;
     }

@@ -16,7 +16,9 @@ use basalt::shard::{Answer, Request};
 use super::connection::{Closing, Connection, Stall};
 use super::core::{Core, Planned, is_of_session};
 use super::dispatch::call_session;
+use super::flaw::Flaw;
 use super::history::Part;
+use super::log::Parked;
 use super::mesh::{Address, Post};
 
 const ABORTED: &[u8] = b"-EXECABORT Transaction discarded because of previous errors.\r\n";
@@ -130,7 +132,7 @@ impl Core {
         let is_watching = self.connections.at(index).session.watching.is_some();
         let unchanged = !is_watching || self.shard.are_watched_unchanged(client, self.turn.now_ms());
         self.unwatch(index);
-        let part = if unchanged { Part::Whole } else { Part::Refused };
+        let part = if unchanged { self.whole() } else { Part::Refused };
         self.recorder.run(operation, self.turn.now_us, part);
         if !unchanged {
             let resp = self.connections.at(index).session.caller.resp;
@@ -138,6 +140,7 @@ impl Core {
         }
         self.reply(index, |out| Reply::new(out, Default::default()).array(queue.len()));
         self.connections.at(index).session.in_transaction = true;
+        let changes_before = self.shard.changes_bytes();
         for at in 0..queue.len() {
             let queued = queue.request(at);
             let Context { database, resp, no_touch } = context_of(&self.connections.at(index).session.caller);
@@ -151,6 +154,7 @@ impl Core {
             self.reply(index, |out| out.append_range(&reply, Mark::default(), reply.mark()));
         }
         self.connections.at(index).session.in_transaction = false;
+        self.note_change(index, operation, changes_before);
         self.settle(index);
     }
 
@@ -234,7 +238,8 @@ impl Core {
 
     fn advance(&mut self, mut errand: Errand, visit: Option<Box<Visit>>) {
         let (slots, hasher, now_us) = (self.shard.slots.clone(), self.hasher.clone(), self.turn.now_us);
-        let compass = Compass { slots: &slots, hasher: &hasher, is_logged: false };
+        let is_logged = self.shard.journal.is_on() && !self.has_flaw(Flaw::NoParts);
+        let compass = Compass { slots: &slots, hasher: &hasher, is_logged };
         let mut client = CoreClient { origin: *errand.origin_mut(), core: self };
         let (progress, posts) = match (&mut errand, visit) {
             (Errand::Transaction(it), None) => (it.begin(compass, now_us, &mut client), &mut it.posts),
@@ -278,29 +283,39 @@ impl Core {
     /// Brings what the shard has answered to where it belongs.
     pub fn deal_with_answers(&mut self) {
         while let Some(answer) = self.shard.answers.pop_front() {
-            match answer {
-                Answer::Visited(visit) => match visit.ticket.home {
-                    home if home == self.shard.index => self.take_visit(visit),
-                    home => self.mesh.post(home, Post::Step(Step::Answer(visit))),
-                },
-                Answer::Reply { lane, sequence, reply, .. } => {
-                    let address =
-                        Address { connection: lane.connection, generation: lane.generation, sequence };
-                    match lane.core == self.shard.index {
-                        true => self.take_late_reply(lane.core, address, &reply),
-                        false => self.mesh.post(lane.core, Post::Reply { address, reply }),
-                    }
+            let logged_to = match &answer {
+                Answer::Visited(visit) => visit.logged_to,
+                Answer::Reply { logged_to, .. } => *logged_to,
+                Answer::Moved { .. } => 0,
+            };
+            if let Some(Parked::Answer(answer)) = self.park(logged_to, Parked::Answer(answer)) {
+                self.deal_with(answer);
+            }
+        }
+    }
+
+    /// Brings an answer to where it belongs; what it tells of is acknowledged.
+    pub fn deal_with(&mut self, answer: Answer) {
+        match answer {
+            Answer::Visited(visit) => match visit.ticket.home {
+                home if home == self.shard.index => self.take_visit(visit),
+                home => self.mesh.post(home, Post::Step(Step::Answer(visit))),
+            },
+            Answer::Reply { lane, sequence, reply, .. } => {
+                let address = Address { connection: lane.connection, generation: lane.generation, sequence };
+                match lane.core == self.shard.index {
+                    true => self.take_late_reply(lane.core, address, &reply),
+                    false => self.mesh.post(lane.core, Post::Reply { address, reply }),
                 }
-                Answer::Moved { lane, sequence, request } => {
-                    let address =
-                        Address { connection: lane.connection, generation: lane.generation, sequence };
-                    match lane.core == self.shard.index {
-                        true => {
-                            self.late_count -= 1;
-                            self.take_back(address, request);
-                        }
-                        false => self.mesh.post(lane.core, Post::Moved { address, request }),
+            }
+            Answer::Moved { lane, sequence, request } => {
+                let address = Address { connection: lane.connection, generation: lane.generation, sequence };
+                match lane.core == self.shard.index {
+                    true => {
+                        self.late_count -= 1;
+                        self.take_back(address, request);
                     }
+                    false => self.mesh.post(lane.core, Post::Moved { address, request }),
                 }
             }
         }

@@ -24,7 +24,7 @@ fn is_possible(lines: &str) -> bool {
             };
             operations[index].points = vec![Point { moment, now_ms: NOW_MS, part }];
         }
-        check(&History { operations, skew_ms: 0 }).is_ok()
+        check(&History { operations, ..History::default() }).is_ok()
     })
 }
 
@@ -58,7 +58,7 @@ fn parse(line: &str) -> Operation {
     let moment = |word: &str| word.parse::<u64>().expect("a moment") * 100;
     let answer = (answer != "nothing").then(|| (moment(answered), value(answer)));
     let words = words.map(str::to_string).collect();
-    Operation { client, words, sent: moment(sent), points: Vec::new(), answer }
+    Operation { client, words, sent: moment(sent), answer, ..Operation::default() }
 }
 
 /// `[OK 1 "a" nil]`, its elements alone, `null` for no array, `ERR` for any error.

@@ -69,9 +69,9 @@ pub struct Network {
 }
 
 impl Network {
-    pub fn new(shards: u16, delay_us_max: usize, random: Random) -> Self {
+    pub fn shared(shards: u16, delay_us_max: usize, random: Random) -> Rc<RefCell<Self>> {
         let queues = (0..shards).map(|_| (0..shards).map(|_| VecDeque::new()).collect()).collect();
-        Network { queues, random, delay_us_max, now_us: 0 }
+        Rc::new(RefCell::new(Network { queues, random, delay_us_max, now_us: 0 }))
     }
 
     pub fn is_empty(&self) -> bool {

@@ -11,6 +11,8 @@ type Name = (u8, String);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Model {
     keys: BTreeMap<Name, Entry>,
+    /// What will be left of them when the server has died.
+    kept: BTreeMap<Name, Entry>,
     /// Keys that were found expired, which a shard may still count.
     expired: BTreeSet<Name>,
     /// The moment at which a key last changed.
@@ -25,12 +27,23 @@ struct Entry {
     deadline_ms: Option<u64>,
 }
 
+impl Entry {
+    /// Whether it has not expired by anybody's clock.
+    fn is_certain(&self, step: &Step) -> bool {
+        self.deadline_ms.is_none_or(|deadline| step.now_ms + step.skew_ms <= deadline)
+    }
+}
+
 /// The circumstances of one request.
 pub struct Step<'a> {
     pub database: u8,
     pub now_ms: u64,
     pub moment: u64,
     pub skew_ms: u64,
+    /// Whether what it changes is kept when the server dies.
+    pub is_kept: bool,
+    /// Whether it has certainly changed something.
+    pub has_changed: bool,
     pub choices: &'a mut Choices,
 }
 
@@ -80,6 +93,11 @@ fn flag(yes: bool) -> Value {
 }
 
 impl Model {
+    /// The server has died, and the next one begins with what was kept. Nobody watches anything.
+    pub fn die(&mut self) {
+        *self = Model { keys: self.kept.clone(), kept: std::mem::take(&mut self.kept), ..Model::default() };
+    }
+
     /// Runs one request and gives its reply.
     pub fn run(&mut self, words: &[String], step: &mut Step) -> Value {
         let key = |index: usize| (step.database, words[index].clone());
@@ -161,14 +179,22 @@ impl Model {
         self.changed.insert(key.clone(), step.moment);
     }
 
-    fn remove(&mut self, key: &Name, step: &Step) {
-        self.keys.remove(key);
+    fn remove(&mut self, key: &Name, step: &mut Step) {
+        let entry = self.keys.remove(key);
+        step.has_changed |= entry.is_some_and(|entry| entry.is_certain(step));
         self.change(key, step);
+        if step.is_kept {
+            self.kept.remove(key);
+        }
     }
 
-    fn insert(&mut self, key: Name, entry: Entry, step: &Step) {
+    fn insert(&mut self, key: Name, entry: Entry, step: &mut Step) {
         self.change(&key, step);
         self.expired.remove(&key);
+        step.has_changed = true;
+        if step.is_kept {
+            self.kept.insert(key.clone(), entry.clone());
+        }
         self.keys.insert(key, entry);
     }
 
@@ -206,7 +232,7 @@ impl Model {
         is_there
     }
 
-    fn set_pairs(&mut self, words: &[String], step: &Step) {
+    fn set_pairs(&mut self, words: &[String], step: &mut Step) {
         for pair in words[1..].chunks(2) {
             let entry = Entry { value: pair[1].clone(), deadline_ms: None };
             self.insert((step.database, pair[0].clone()), entry, step);
@@ -296,6 +322,9 @@ impl Model {
         let names: Vec<_> = self.keys.keys().filter(|key| key.0 == database).cloned().collect();
         names.iter().for_each(|key| self.remove(key, step));
         self.expired.retain(|key| key.0 != database);
+        if step.is_kept {
+            self.kept.retain(|key, _| key.0 != database);
+        }
     }
 
     /// A watched name counts as changed if there is a key in either database.
@@ -308,9 +337,14 @@ impl Model {
             }
         }
         self.expired = expired.into_iter().map(|(database, name)| (1 - database, name)).collect();
+        if step.is_kept {
+            let kept = std::mem::take(&mut self.kept).into_iter();
+            self.kept = kept.map(|((database, name), entry)| ((1 - database, name), entry)).collect();
+        }
         let keys = std::mem::take(&mut self.keys);
         for ((database, name), entry) in keys {
-            let is_certain = entry.deadline_ms.is_none_or(|deadline| step.now_ms + step.skew_ms <= deadline);
+            let is_certain = entry.is_certain(step);
+            step.has_changed |= is_certain;
             // One that has expired may have been removed before, unseen.
             if !is_certain && step.choices.choose(2) == 1 {
                 continue;
@@ -325,7 +359,7 @@ impl Model {
     pub fn count(&self, step: &Step, counts: impl Fn(&str) -> bool) -> (usize, usize) {
         let mut range = (0, 0);
         for (_, entry) in self.keys.iter().filter(|(key, _)| key.0 == step.database && counts(&key.1)) {
-            let is_certain = entry.deadline_ms.is_none_or(|deadline| step.now_ms + step.skew_ms <= deadline);
+            let is_certain = entry.is_certain(step);
             range.0 += usize::from(is_certain);
             range.1 += 1;
         }

@@ -9,7 +9,7 @@ use basalt::shard::{Answer, Lane};
 use super::connection::Stall;
 use super::core::Core;
 use super::dispatch::complete;
-use super::history::Part;
+use super::history::{Logged, Part};
 use super::mesh::{Address, Batch, End, Message, Post};
 
 /// Messages taken from one core before the next one's turn comes.
@@ -26,7 +26,10 @@ impl Core {
                 any = true;
                 match message {
                     Message::Requests(batch) => self.run_remote(shard, batch),
-                    Message::Replies(batch) => self.take_replies(shard, &batch),
+                    Message::Replies(batch) => {
+                        self.take_replies(shard, &batch);
+                        self.send_if_many();
+                    }
                     Message::Posts(posts) => self.take_posts(shard, posts),
                 }
             }
@@ -38,13 +41,15 @@ impl Core {
     }
 
     fn run_remote(&mut self, from: u16, mut batch: Box<Batch>) {
+        let changes_before = self.shard.changes_bytes();
         let mut replies = std::mem::take(&mut batch.replies);
         for index in 0..batch.requests.len() {
             let end = self.run_remote_request(from, &batch, index, &mut replies);
             batch.ends.push(end);
         }
         batch.replies = replies;
-        self.mesh.reply(from, batch);
+        self.return_batch(from, batch, changes_before);
+        self.shard.journal.seal_if_large(&mut self.shard.keyspace);
         self.deal_with_answers();
     }
 
@@ -60,7 +65,13 @@ impl Core {
             return End::Moved;
         }
         let start = replies.bytes.len();
-        self.shard.execute(&request, &self.turn, replies);
+        let changes_before = self.shard.changes_bytes();
+        self.shard.execute_from(from, &request, &self.turn, replies);
+        if self.shard.changes_bytes() != changes_before {
+            let end = self.shard.journal.end_position(&self.shard.keyspace);
+            let logged = Logged { shard: self.shard.index, end, part_of: None };
+            self.recorder.log(self.recorder.at(lane, sequence), logged);
+        }
         self.record_run(lane, sequence, &replies.bytes[start..], self.turn.now_us);
         End::Replied(replies.mark())
     }
@@ -103,6 +114,7 @@ impl Core {
             }
         }
         self.deal_with_answers();
+        self.send_if_many();
     }
 
     pub fn take_late_reply(&mut self, shard: u16, address: Address, reply: &Out) {
@@ -139,6 +151,9 @@ impl Core {
             _ => {}
         }
         self.shard.take(step, &self.turn);
+        if begun > 0 {
+            self.note_logged(&self.shard.answers[before]);
+        }
         self.record_answers(before + begun, now_us);
     }
 
@@ -153,10 +168,14 @@ impl Core {
     /// a later one.
     fn record_answers(&mut self, first: usize, mut now_us: u64) {
         for answer in self.shard.answers.iter().skip(first) {
+            self.note_logged(answer);
             match answer {
                 Answer::Visited(visit) if visit.agreed == Agreed::SlotMoved => {}
                 Answer::Visited(visit) if visit.agreed == Agreed::WatchedChanged => {
                     self.recorder.decide(visit.ticket, visit.now_us, Part::Refused);
+                }
+                Answer::Visited(visit) if visit.agreed == Agreed::Refused => {
+                    self.recorder.decide(visit.ticket, visit.now_us, Part::TurnedAway);
                 }
                 Answer::Visited(visit) => {
                     self.recorder.decide(visit.ticket, visit.now_us, Part::Whole);
@@ -181,7 +200,7 @@ impl Core {
         let operation = self.recorder.at(lane, sequence);
         match self.recorder.is_partial(operation) {
             true => self.recorder.run(operation, now_us, self.part(reply)),
-            false => self.recorder.run(operation, now_us, Part::Whole),
+            false => self.recorder.run(operation, now_us, self.whole()),
         }
     }
 }

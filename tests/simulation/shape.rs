@@ -1,7 +1,12 @@
 //! How large and how unpleasant a run is, all from its seed.
 
+use basalt::config::Fsync;
+
 use super::common::random::Random;
+use super::flaw::Flaw;
 use super::mesh::Limits;
+
+pub const SHARDS_MAX: usize = 5;
 
 /// The sizes and odds of one run. Odds are "once in so many"; 0 is never.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +35,42 @@ pub struct Shape {
     pub deadline_odds: usize,
     /// One in so many requests concerns all keys.
     pub everything_odds: usize,
+    /// Of servers with logs, which die.
+    pub durability: Option<Durability>,
+}
+
+/// How a server keeps what it was told, and what happens to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Durability {
+    pub fsync: Fsync,
+    /// Segments are changed when one has more bytes than this.
+    pub segment_bytes: u64,
+    /// The "second" of `everysec`.
+    pub interval_us: u64,
+    /// One in so many steps of the kernel is one, which makes disks slow.
+    pub kernel_odds: usize,
+    /// One in so many steps fills the disk, frees it, or lets it fail.
+    pub trouble_odds: usize,
+    /// One in so many steps goes on with a compaction.
+    pub compaction_odds: usize,
+    /// How often a server is started.
+    pub lives: usize,
+    pub flaw: Option<Flaw>,
+}
+
+impl Durability {
+    pub fn draw(random: &mut Random, flaw: Option<Flaw>) -> Self {
+        Durability {
+            fsync: *random.pick(&[Fsync::Always, Fsync::EverySec, Fsync::EverySec, Fsync::No]),
+            segment_bytes: *random.pick(&[200, 2_000, 9_000, 30_000]),
+            interval_us: *random.pick(&[1_000, 5_000, 20_000, 100_000]),
+            kernel_odds: *random.pick(&[1, 2, 10]),
+            trouble_odds: *random.pick(&[0, 0, 100, 1000]),
+            compaction_odds: *random.pick(&[0, 4, 20]),
+            lives: 2 + random.below(4),
+            flaw,
+        }
+    }
 }
 
 impl Shape {
@@ -41,7 +82,7 @@ impl Shape {
             queue_messages: *random.pick(&[1, 1, 2, 8]),
             delay_us_max: *random.pick(&[0, 200, 2_000, 20_000]),
         };
-        let shards = 1 + random.below(5) as u16;
+        let shards = 1 + random.below(SHARDS_MAX) as u16;
         let skew_ms = *random.pick(&[0, 0, 5, 20]);
         Shape {
             shards,
@@ -60,6 +101,7 @@ impl Shape {
             transaction_odds: *random.pick(&[0, 2, 3, 6]),
             deadline_odds: *random.pick(&[0, 0, 3]),
             everything_odds: *random.pick(&[0, 30, 8]),
+            durability: None,
         }
     }
 }

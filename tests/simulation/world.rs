@@ -3,25 +3,29 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use basalt::cluster::{SlotMap, slot_of};
+use basalt::cluster::slot_of;
 use basalt::codec::rdb::Compression;
 use basalt::commands::call::{DebugAccess, Process};
 use basalt::commands::caller::Address;
 use basalt::commands::{Caller, Turn, resolve};
-use basalt::keyspace::{Hasher, Keyspace, Recency};
 use basalt::protocol::{Out, Resp};
 use basalt::session::Session;
-use basalt::shard::{Request, Shard};
+use basalt::shard::Request;
 
 use super::common::Value;
 use super::common::random::Random;
+use super::compaction::Compaction;
 use super::connection::{Line, Received};
 use super::core::{Core, take_reply};
+use super::disk::SimulatedDisk;
 use super::generate::{self, DATABASES, Generator};
 use super::history::{History, Part, Recorder};
-use super::mesh::{Mesh, Network};
-use super::shape::{Shape, happens};
+use super::keeper::Keeper;
+use super::machine::Machine;
+use super::mesh::Network;
+use super::shape::{Durability, Shape, happens};
 
 /// What the clocks show when a run begins.
 const START_US: u64 = 1_700_000_000_000_000;
@@ -36,27 +40,39 @@ const LAST_CLIENT: u32 = u32::MAX;
 
 pub struct World {
     pub shape: Shape,
-    random: Random,
-    cores: Vec<Core>,
-    clocks: Vec<Clock>,
-    clients: Vec<ClientEnd>,
-    network: Rc<RefCell<Network>>,
-    recorder: Recorder,
-    now_us: u64,
-    requests_left: usize,
+    pub random: Random,
+    pub cores: Vec<Core>,
+    pub clocks: Vec<Clock>,
+    pub clients: Vec<ClientEnd>,
+    pub network: Rc<RefCell<Network>>,
+    pub recorder: Recorder,
+    pub turn: Turn,
+    pub now_us: u64,
+    pub requests_left: usize,
     next_client: u32,
+    pub machine: Option<Machine>,
+    pub keeper: Option<Keeper>,
+    pub compaction: Option<Compaction>,
+    /// The number of the run, if there is a log.
+    pub run: u64,
+    pub is_full: bool,
+    /// No more deaths will follow.
+    is_last_life: bool,
 }
 
 /// How one core experiences time.
 #[derive(Default)]
-struct Clock {
-    skew_us: u64,
-    last_turn_us: u64,
-    sleeps_for: usize,
+pub struct Clock {
+    pub skew_us: u64,
+    pub last_turn_us: u64,
+    pub sleeps_for: usize,
+    /// When it was last looked after, and for how long it was not at most.
+    pub awake_us: u64,
+    pub longest_gap_us: u64,
 }
 
 /// The far end of a connection.
-struct ClientEnd {
+pub struct ClientEnd {
     number: u32,
     core: usize,
     index: u32,
@@ -73,12 +89,6 @@ struct ClientEnd {
 
 impl World {
     pub fn new(shape: Shape, mut random: Random) -> Self {
-        let slots = SlotMap::even(shape.shards);
-        let hasher = Hasher::seeded(random.number());
-        let network =
-            Network::new(shape.shards, shape.limits.delay_us_max, Random::from_seed(random.number()));
-        let network = Rc::new(RefCell::new(network));
-        let recorder = Recorder::default();
         let process =
             Process { started_at_us: START_US, shards: shape.shards, debug_access: DebugAccess::Nobody };
         let turn = Turn {
@@ -89,36 +99,53 @@ impl World {
             password: None,
             process,
         };
-        let cores = (0..shape.shards)
-            .map(|index| {
-                let keyspace = Keyspace::new(DATABASES.into(), hasher.clone(), Recency::Lru);
-                let shard = Shard::new(index, keyspace, slots.own_copy());
-                let mesh = Mesh::new(index, shape.shards, shape.limits, network.clone(), slots.version);
-                Core::new(shard, mesh, hasher.clone(), turn, recorder.clone())
-            })
-            .collect();
-        let skew_us_max = shape.skew_ms as usize * 1000;
-        let clocks = (0..shape.shards)
-            .map(|_| Clock { skew_us: random.below(skew_us_max + 1) as u64, ..Clock::default() })
-            .collect();
+        let machine = shape.durability.map(|durability| Machine {
+            disk: Arc::new(SimulatedDisk::new(random.number())),
+            flaw: durability.flaw,
+        });
         World {
             shape,
-            random,
-            cores,
-            clocks,
+            cores: Vec::new(),
+            clocks: Vec::new(),
             clients: Vec::new(),
-            network,
-            recorder,
+            network: Network::shared(0, 0, random.split()),
+            recorder: Recorder::default(),
+            turn,
             now_us: START_US,
-            requests_left: shape.requests,
+            requests_left: 0,
             next_client: 1,
+            machine,
+            keeper: None,
+            compaction: None,
+            run: 0,
+            is_full: false,
+            is_last_life: false,
+            random,
         }
     }
 
     /// Runs to the end, and gives what happened.
-    pub fn run(mut self) -> History {
-        (0..self.shape.clients).for_each(|_| self.connect());
-        let steps_max = self.shape.requests * STEPS_PER_REQUEST;
+    pub fn run(mut self) -> Result<History, String> {
+        let lives = self.shape.durability.map_or(1, |durability| durability.lives);
+        self.begin()?;
+        for _ in 1..lives {
+            self.requests_left = self.shape.requests / lives;
+            self.live_dangerously();
+            self.start_again()?;
+            self.look_at_keys();
+        }
+        self.is_last_life = true;
+        self.requests_left = self.shape.requests.div_ceil(lives);
+        if let Some(machine) = &self.machine {
+            machine.disk.crash_after(None);
+        }
+        self.live_to_the_end();
+        let skew_ms = self.shape.skew_ms_max();
+        Ok(self.recorder.finish(skew_ms))
+    }
+
+    fn live_to_the_end(&mut self) {
+        let steps_max = self.requests_left * STEPS_PER_REQUEST;
         let mut steps = 0;
         while self.requests_left > 0 || !self.is_quiet() {
             self.step();
@@ -135,12 +162,12 @@ impl World {
             steps += 1;
             assert!(steps < 2 * steps_max, "something is left when all are gone:\n{}", self.describe());
         }
-        self.recorder.finish(self.shape.skew_ms_max())
     }
 
-    fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&self) -> bool {
         self.network.borrow().is_empty()
             && self.cores.iter().all(Core::is_idle)
+            && self.keeper.as_ref().is_none_or(|keeper| keeper.is_idle(&self.cores))
             && self.clients.iter().all(|client| !client.reads || client.unanswered.is_empty())
     }
 
@@ -149,12 +176,46 @@ impl World {
         self.is_quiet() && self.cores.iter().all(has_left)
     }
 
-    fn step(&mut self) {
+    pub fn step(&mut self) {
         self.now_us += self.random.below(self.shape.step_us_max) as u64;
         self.network.borrow_mut().now_us = self.now_us;
+        if let Some(durability) = self.shape.durability {
+            self.let_disk_work(&durability);
+        }
         match self.random.below(3) {
             0 => self.let_client_act(),
             _ => self.let_core_turn(),
+        }
+    }
+
+    /// What the kernel, the keeper and bad luck do meanwhile.
+    fn let_disk_work(&mut self, durability: &Durability) {
+        let disk = &self.machine.as_ref().expect("there is a disk").disk;
+        let needs_room = self.requests_left == 0 && self.is_last_life;
+        if self.is_full && (needs_room || happens(&mut self.random, durability.trouble_odds)) {
+            self.is_full = false;
+            disk.fill_up_at(usize::MAX);
+        } else if !needs_room && happens(&mut self.random, durability.trouble_odds) {
+            // What has failed to be synced is never trusted again, so the last life would have no end.
+            match self.is_last_life || self.random.once_in(2) {
+                true => {
+                    self.is_full = true;
+                    disk.fill_up_at(disk.used_bytes() + self.random.below(2_000));
+                }
+                false => disk.fail_next(1 + self.random.below(3)),
+            }
+        }
+        if self.random.once_in(durability.kernel_odds) {
+            let which = self.random.below(self.cores.len());
+            let log = self.cores[which].log.as_mut().expect("there are logs");
+            log.let_kernel_work(&mut self.random);
+        }
+        let may_compact = self.requests_left > 0 || self.compaction.is_some();
+        if may_compact && happens(&mut self.random, durability.compaction_odds) {
+            self.let_compaction_work();
+        }
+        if self.random.once_in(4) {
+            self.keeper.as_mut().expect("there are logs").work(&mut self.cores);
         }
     }
 
@@ -168,6 +229,8 @@ impl World {
         if self.shape.sleep_steps_max > 0 && self.random.once_in(10) {
             clock.sleeps_for = self.random.below(self.shape.sleep_steps_max);
         }
+        clock.longest_gap_us = clock.longest_gap_us.max(self.now_us - clock.awake_us);
+        clock.awake_us = self.now_us;
         let skew_us = clock.skew_us;
         let expires = self.random.once_in(EXPIRY_ODDS) && self.cores[which].has_deadlines();
         if !expires && !self.cores[which].is_awake(self.now_us) {
@@ -177,6 +240,7 @@ impl World {
         let lasted_us = self.random.below(self.shape.turn_us_max + 1) as u64;
         let began_us = clock.last_turn_us.max(self.now_us - lasted_us);
         clock.last_turn_us = began_us;
+        self.cores[which].instant_us = self.now_us;
         self.cores[which].turn(began_us, skew_us, expires);
         let mut sent = Vec::new();
         self.cores[which].sent_replies(|client, bytes| sent.push((client, bytes.to_vec())));
@@ -235,7 +299,7 @@ impl World {
         }
     }
 
-    fn connect(&mut self) {
+    pub fn connect(&mut self) {
         let core = self.random.below(self.cores.len());
         let number = self.next_client;
         self.next_client += 1;
@@ -315,15 +379,20 @@ impl World {
                 core.errands.len(),
                 core.late_count
             );
+            if let Some(log) = &core.log {
+                text += &format!("  log: {}\n", log.describe(&core.shard));
+            }
             for connection in core.connections.iter() {
                 text += &format!(
-                    "  client {}: {:?}, {:?}, settled {}, in transaction {}, {} unread\n",
+                    "  client {}: {:?}, {:?}, settled {}, in transaction {}, {} unread, {} waiting up to {}\n",
                     connection.client,
                     connection.stall,
                     connection.closing,
                     connection.session.is_settled(),
                     connection.session.in_transaction,
-                    connection.inbox.len()
+                    connection.inbox.len(),
+                    connection.outbox.len(),
+                    connection.gate
                 );
             }
         }

@@ -44,6 +44,8 @@ pub enum Crash {
 struct File {
     now: Vec<u8>,
     synced: Vec<u8>,
+    /// A sync has failed: later ones succeed, and do nothing.
+    is_lost: bool,
 }
 
 /// A change of the folder that is not yet certain.
@@ -62,6 +64,8 @@ struct State {
     random: Random,
     /// Changes until everything fails.
     left: Option<usize>,
+    /// Changes that fail from now on.
+    failures: usize,
     /// All files together have at most so many bytes.
     capacity_bytes: usize,
 }
@@ -93,6 +97,7 @@ impl SimulatedDisk {
             changes: Vec::new(),
             random: Random(seed),
             left: None,
+            failures: 0,
             capacity_bytes: usize::MAX,
         }))
     }
@@ -102,6 +107,25 @@ impl SimulatedDisk {
         self.0.lock().expect("no test panics within").left = changes;
     }
 
+    /// Whether everything fails because the time has come.
+    pub fn has_crashed(&self) -> bool {
+        self.0.lock().expect("no test panics within").left == Some(0)
+    }
+
+    /// Whether the time has been set.
+    pub fn will_crash(&self) -> bool {
+        self.0.lock().expect("no test panics within").left.is_some()
+    }
+
+    /// So many changes fail from now on, done in part.
+    pub fn fail_next(&self, changes: usize) {
+        self.0.lock().expect("no test panics within").failures = changes;
+    }
+
+    pub fn used_bytes(&self) -> usize {
+        self.0.lock().expect("no test panics within").used_bytes()
+    }
+
     pub fn fill_up_at(&self, capacity_bytes: usize) {
         self.0.lock().expect("no test panics within").capacity_bytes = capacity_bytes;
     }
@@ -109,7 +133,8 @@ impl SimulatedDisk {
     /// What the next server finds.
     pub fn after(&self, crash: Crash) {
         let mut state = self.0.lock().expect("no test panics within");
-        state.left = None;
+        (state.left, state.failures) = (None, 0);
+        state.files.iter_mut().for_each(|file| file.is_lost = false);
         if crash == Crash::Process {
             return;
         }
@@ -167,21 +192,34 @@ fn crashed() -> io::Error {
     io::Error::other("crashed")
 }
 
+fn failed() -> io::Error {
+    io::Error::other("the disk has failed")
+}
+
 fn missing() -> io::Error {
     ErrorKind::NotFound.into()
 }
 
 impl State {
-    /// Counts a change. Tells whether it is the last one, which is done in part.
-    fn count(&mut self) -> io::Result<bool> {
+    /// Counts a change. Tells the error by which it ends when a part of it is done, if there is one.
+    fn count(&mut self) -> io::Result<Option<io::Error>> {
         match &mut self.left {
-            None => Ok(false),
-            Some(0) => Err(crashed()),
+            Some(0) => return Err(crashed()),
             Some(left) => {
                 *left -= 1;
-                Ok(*left == 0)
+                if *left == 0 {
+                    return Ok(Some(crashed()));
+                }
             }
+            None => {}
         }
+        let fails = self.failures > 0;
+        self.failures -= usize::from(fails);
+        Ok(fails.then(failed))
+    }
+
+    fn used_bytes(&self) -> usize {
+        self.now.values().map(|&file| self.files[file].now.len()).sum()
     }
 
     fn file(&mut self, name: &str) -> io::Result<&mut File> {
@@ -190,12 +228,12 @@ impl State {
     }
 
     fn change_folder(&mut self, change: FolderChange) -> io::Result<()> {
-        if self.count()? && self.random.once_in(2) {
-            return Err(crashed());
+        let error = self.count()?;
+        if error.is_none() || self.random.once_in(2) {
+            apply(&mut self.now, &change);
+            self.changes.push(change);
         }
-        apply(&mut self.now, &change);
-        self.changes.push(change);
-        Ok(())
+        error.map_or(Ok(()), Err)
     }
 }
 
@@ -229,40 +267,44 @@ impl Disk for SimulatedDisk {
 
     fn write_at(&self, file: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.0.lock().expect("no test panics within");
-        let is_last = state.count()?;
-        let used: usize = state.now.values().map(|&file| state.files[file].now.len()).sum();
+        let error = state.count()?;
+        let used = state.used_bytes();
         let before = state.file(file)?.now.len();
         let room = state.capacity_bytes - used.min(state.capacity_bytes);
         let fits = (before + room).saturating_sub(offset as usize).min(bytes.len());
-        let written = if is_last { state.random.below(fits + 1) } else { fits };
+        let written = if error.is_some() { state.random.below(fits + 1) } else { fits };
         let end = offset as usize + written;
         let content = &mut state.file(file)?.now;
         if content.len() < end {
             content.resize(end, 0);
         }
         content[offset as usize..end].copy_from_slice(&bytes[..written]);
-        match written < bytes.len() {
-            true if is_last => Err(crashed()),
-            true => Err(ErrorKind::StorageFull.into()),
-            false => Ok(()),
+        match error {
+            Some(error) => Err(error),
+            None if written < bytes.len() => Err(ErrorKind::StorageFull.into()),
+            None => Ok(()),
         }
     }
 
     fn truncate(&self, file: &str, length: u64) -> io::Result<()> {
         let mut state = self.0.lock().expect("no test panics within");
-        state.count()?;
-        state.file(file)?.now.resize(length as usize, 0);
-        Ok(())
+        let error = state.count()?;
+        if error.is_none() || state.random.once_in(2) {
+            state.file(file)?.now.resize(length as usize, 0);
+        }
+        error.map_or(Ok(()), Err)
     }
 
     fn sync(&self, file: &str) -> io::Result<()> {
         let mut state = self.0.lock().expect("no test panics within");
-        if state.count()? && state.random.once_in(2) {
-            return Err(crashed());
-        }
+        let error = state.count()?;
+        let is_done = error.is_none() || state.random.once_in(2);
         let file = state.file(file)?;
-        file.synced = file.now.clone();
-        Ok(())
+        if is_done && !file.is_lost {
+            file.synced = file.now.clone();
+        }
+        file.is_lost |= error.is_some();
+        error.map_or(Ok(()), Err)
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -279,11 +321,12 @@ impl Disk for SimulatedDisk {
 
     fn sync_folder(&self) -> io::Result<()> {
         let mut state = self.0.lock().expect("no test panics within");
-        if state.count()? && state.random.once_in(2) {
-            return Err(crashed());
+        let error = state.count()?;
+        if error.is_some() && state.random.once_in(2) {
+            return error.map_or(Ok(()), Err);
         }
         let State { changes, synced, .. } = &mut *state;
         changes.drain(..).for_each(|change| apply(synced, &change));
-        Ok(())
+        error.map_or(Ok(()), Err)
     }
 }
