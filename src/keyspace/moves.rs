@@ -53,9 +53,9 @@ impl Keyspace {
         Some(moved)
     }
 
-    /// Records that a slot comes, whose keys are put in next, in all databases: whatever is recorded of it from now on was built
-    /// on that, also where there are no keys.
-    pub fn record_arrival(&mut self, slot: u16) {
+    /// Records in all databases that a slot is about to leave, or to come. Also where it has no keys: this is built on what was
+    /// recorded of the slot before, and what will be recorded of it is built on this.
+    pub fn record_handover(&mut self, slot: u16) {
         for database in 0..self.database_count() {
             self.record_whole(database, DatabaseEffect::SlotGone(slot));
         }

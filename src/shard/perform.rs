@@ -297,6 +297,7 @@ impl Shard {
     fn hand_over(&mut self, handover: Handover) -> Handover {
         match handover {
             Handover::Take { slot, to } => {
+                self.keyspace.record_handover(slot);
                 let databases = 0..self.keyspace.database_count();
                 let tables = databases
                     .filter_map(|database| Some((database, self.keyspace.take_slot(database, slot)?)))
@@ -306,7 +307,7 @@ impl Shard {
                 Handover::Taken { tables, map: self.slots.clone() }
             }
             Handover::Put { slot, tables, map } => {
-                self.keyspace.record_arrival(slot);
+                self.keyspace.record_handover(slot);
                 for (database, table) in tables {
                     self.keyspace.put_slot(database, table);
                 }
