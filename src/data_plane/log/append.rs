@@ -187,8 +187,9 @@ impl Core {
         }
         // At a cut nothing of what lies before it is left to be written; until then its segment is not used for anything else.
         let is_cut = self.shard.journal.barrier() == Some(position);
-        let is_due = is_cut || bytes > SEGMENT_BYTES && !log.is_cutting();
-        if is_due
+        // After an error the segment may end within a record, whose rest has to follow there.
+        let is_full = bytes > SEGMENT_BYTES && !log.is_cutting() && log.failure.is_none();
+        if (is_cut || is_full)
             && log.group.is_none()
             && !log.is_padded
             && let Some(next) = log.next.take()
