@@ -116,7 +116,8 @@ impl World {
             return Some(Compaction::Writing { cut, name, bytes, written: end });
         }
         machine.sync(&name.to_string()).ok()?;
-        let until = self.cores.iter().map(|core| core.shard.journal.position()).collect();
+        let logs = self.cores.iter().filter_map(|core| Some((core.log.as_ref()?, &core.shard)));
+        let until = logs.map(|(log, shard)| log.settled_to(shard)).collect();
         Some(Compaction::Settling { cut, name, until })
     }
 

@@ -90,7 +90,8 @@ impl World {
             }
             match forgive_death(started) {
                 Some(started) => {
-                    started?;
+                    let all = format!("{crash:?}, {verdicts:?}");
+                    started.map_err(|reason| format!("{reason} after {all}"))?;
                     return self.judge(&estate, &verdicts.expect("it was decided"), crash);
                 }
                 None => crash = crash.max(self.crash()),

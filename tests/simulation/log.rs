@@ -49,6 +49,8 @@ pub struct Log {
     files: Machine,
     folder: u64,
     durability: Durability,
+    /// Where what a recovery has dropped is written down.
+    voids_to: u64,
     segment: OpenSegment,
     next: Option<FileName>,
     has_asked_for_next: bool,
@@ -129,8 +131,10 @@ impl Log {
         if files.flaw != Some(Flaw::NoVoids) {
             voids.into_iter().for_each(|ticket| shard.journal.put_void(&mut shard.keyspace, ticket));
         }
+        let voids_to = shard.journal.end_position(&shard.keyspace);
         Log {
             files,
+            voids_to,
             folder,
             durability,
             segment: OpenSegment { name: segment, start: position, has_header: false },
@@ -209,6 +213,7 @@ impl Log {
 
     /// Whether there is something to do although nothing happens.
     pub fn is_due(&self, written: u64, now_us: u64) -> bool {
+        let begins = self.acknowledged < self.voids_to;
         let retries = !self.is_lost && self.retry_at_us.is_some_and(|at| at <= now_us);
         let syncs = !self.has_flaw(Flaw::NeverSyncs)
             && self.durability.fsync == Fsync::EverySec
@@ -217,7 +222,7 @@ impl Log {
             && written > self.synced
             && now_us >= self.sync_begun_us + self.durability.interval_us;
         let is_wanted = self.wants_cut || self.wants_sync && written > self.synced && self.sync.is_none();
-        !self.done.is_empty() || !self.gifts.is_empty() || retries || syncs || is_wanted
+        !self.done.is_empty() || !self.gifts.is_empty() || begins || retries || syncs || is_wanted
     }
 
     fn may_try(&self, now_us: u64) -> bool {
@@ -477,6 +482,7 @@ impl Log {
             self.wants_segment = true;
         }
         if (bytes > self.durability.segment_bytes || cuts)
+            && !self.is_failing()
             && self.group.is_none()
             && !self.is_padded
             && let Some(next) = self.next.take()
@@ -492,6 +498,11 @@ impl Log {
                 self.cut = Some(Cut::new(shard, self.segment.name, position));
             }
         }
+    }
+
+    /// What must be synced so that all transactions up to now are durable here, or known to be dropped.
+    pub fn settled_to(&self, shard: &Shard) -> u64 {
+        shard.journal.position().max(self.voids_to)
     }
 
     /// When what was first written and is not known to be synced was written.

@@ -56,7 +56,7 @@ impl Start<'_> {
         manifest.run += 1;
         if old.shards.len() != count || self.compacts || !are_at_home(&read.keyspaces, slots) {
             let position = read.positions.iter().copied().max().unwrap_or_default();
-            bring_home(&mut read.keyspaces, slots, empty);
+            bring_home(&mut read.keyspaces, slots, empty)?;
             read.voids = vec![Vec::new(); count];
             read.positions = vec![position; count];
             manifest.shards = write_bases(files, &mut manifest, &read.keyspaces, position).map_err(told)?;
@@ -126,13 +126,20 @@ fn are_at_home(keyspaces: &[Keyspace], slots: &SlotMap) -> bool {
     placed.all(|(shard, _, slot)| usize::from(slots.owner(slot)) == shard)
 }
 
-fn bring_home(keyspaces: &mut Vec<Keyspace>, slots: &SlotMap, empty: &dyn Fn() -> Keyspace) {
+fn bring_home(
+    keyspaces: &mut Vec<Keyspace>,
+    slots: &SlotMap,
+    empty: &dyn Fn() -> Keyspace,
+) -> Result<(), String> {
     while keyspaces.len() < usize::from(slots.shards) {
         keyspaces.push(empty());
     }
     for shard in 0..keyspaces.len() {
         for (_, database, slot) in filled(&keyspaces[shard], shard).collect::<Vec<_>>() {
             let owner = usize::from(slots.owner(slot));
+            if owner != shard && keyspaces[owner].slot_len(database, slot) > 0 {
+                return Err(format!("slot {slot} of database {database} is at shards {shard} and {owner}"));
+            }
             if owner != shard
                 && let Some(moved) = keyspaces[shard].take_slot(database, slot)
             {
@@ -141,6 +148,7 @@ fn bring_home(keyspaces: &mut Vec<Keyspace>, slots: &SlotMap, empty: &dyn Fn() -
         }
     }
     keyspaces.truncate(slots.shards.into());
+    Ok(())
 }
 
 /// Shard, database and slot of all that has keys.

@@ -126,6 +126,12 @@ impl World {
 
     /// Runs to the end, and gives what happened.
     pub fn run(mut self) -> Result<History, String> {
+        self.live_all().map_err(|reason| format!("{}{reason}", self.describe()))?;
+        let skew_ms = self.shape.skew_ms_max();
+        Ok(self.recorder.finish(skew_ms))
+    }
+
+    fn live_all(&mut self) -> Result<(), String> {
         let lives = self.shape.durability.map_or(1, |durability| durability.lives);
         self.begin()?;
         for _ in 1..lives {
@@ -140,8 +146,7 @@ impl World {
             machine.disk.crash_after(None);
         }
         self.live_to_the_end();
-        let skew_ms = self.shape.skew_ms_max();
-        Ok(self.recorder.finish(skew_ms))
+        Ok(())
     }
 
     fn live_to_the_end(&mut self) {
