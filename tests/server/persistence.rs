@@ -183,6 +183,18 @@ fn a_kill_during_a_compaction_loses_nothing() {
     }
 }
 
+/// Whichever core a client is at: what was synced is noted in the log behind the last write, and nobody waits for that.
+#[test]
+fn what_has_only_read_waits_for_no_write_under_always() {
+    let server = launch("always", 2).start();
+    for keys in 1..=8 {
+        let mut client = server.client();
+        client.ask(&format!("SET key:{keys} value"));
+        assert_eq!(client.ask("DBSIZE"), Value::Integer(keys));
+        assert_eq!(client.ask("KEYS *").items().len() as i64, keys);
+    }
+}
+
 #[test]
 fn every_kind_of_change_is_replayed() {
     let launch = launch("everysec", 3);
