@@ -96,9 +96,12 @@ impl Loading {
 }
 
 impl Progress {
-    /// The share that is read, in percent.
+    /// The share that is read, in percent; 0 if the total is not known.
     pub fn percent(&self) -> f64 {
-        100.0 * self.loaded_bytes as f64 / self.total_bytes.max(1) as f64
+        match self.total_bytes {
+            0 => 0.0,
+            total => 100.0 * self.loaded_bytes as f64 / total as f64,
+        }
     }
 
     /// How many seconds it will take at the same pace.
@@ -134,7 +137,7 @@ mod tests {
         assert_eq!(progress.seconds_left(1000), 1);
         assert_eq!(progress.seconds_left(1010), 29);
         let unknown = Progress { total_bytes: 0, ..progress };
-        assert_eq!(unknown.seconds_left(1010), 0);
+        assert_eq!((unknown.percent(), unknown.seconds_left(1010)), (0.0, 0));
         assert_eq!((loading.add_ready_core(), loading.add_ready_core()), (1, 2));
         loading.end();
         assert_eq!(loading.progress(), None);
