@@ -140,7 +140,8 @@ impl Core {
         // Keys that were read are no changes, as in Redis.
         keyspace.changes_mut().set_count(0);
         let mut shard = Shard::new(parts.index, keyspace, parts.slots);
-        let log = log.map(|parts| Box::new(Log::begin(parts, &mut shard)));
+        let counters = &parts.bridge.counters[usize::from(parts.index)];
+        let log = log.map(|parts| Box::new(Log::begin(parts, &mut shard, counters)));
         Ok(Core {
             ring: Ring::new(Kernel)?,
             shard,

@@ -48,7 +48,8 @@ impl Core {
         // What is watched is watched on; keys that were read are no changes, as in Redis.
         std::mem::swap(keyspace.changes_mut(), self.shard.keyspace.changes_mut());
         self.shard.keyspace = keyspace;
-        self.log = log.map(|parts| Box::new(Log::begin(parts, &mut self.shard)));
+        let counters = &self.bridge.counters[usize::from(self.shard.index)];
+        self.log = log.map(|parts| Box::new(Log::begin(parts, &mut self.shard, counters)));
         self.next_transaction = self.next_transaction.max(first_transaction);
         // Whoever is answered by another core finds the figures of this one.
         self.publish_counters();

@@ -227,7 +227,9 @@ impl Core {
         let settings = self.settings.log.clone();
         let is_due = self.has_log_grown();
         let (shard, log) = (self.shard.index, self.log.as_mut().expect("the caller has it"));
-        if log.failure.is_some() || !log.compaction.is_asked && !is_due {
+        // Not before all cores have told where their logs end.
+        let is_ready = self.awaited.is_none() && log.failure.is_none();
+        if !is_ready || !log.compaction.is_asked && !is_due {
             return;
         }
         log.compaction =

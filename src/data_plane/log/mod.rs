@@ -15,6 +15,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
+use crate::bridge::counters::Counters;
 use crate::codec::record::{Seed, Ticket};
 use crate::config::Fsync;
 use crate::data_plane::keeper::{Desk, KeptFile};
@@ -115,13 +116,15 @@ struct Failure {
 
 impl Log {
     /// Records what happens to a shard from now on.
-    pub fn begin(parts: LogParts, shard: &mut Shard) -> Self {
+    pub fn begin(parts: LogParts, shard: &mut Shard, counters: &Counters) -> Self {
         let LogParts { folder, desk, segment, position, voids, base_position, base_bytes } = parts;
         let seed = Seed::new(folder, shard.index);
         shard.journal.begin(&mut shard.keyspace, ENCODER, seed, position);
         for ticket in voids {
             shard.journal.put_void(&mut shard.keyspace, ticket);
         }
+        // A base elsewhere may cover a transaction of which only a void here says that it was dropped.
+        counters.log_written.set(shard.journal.end_position(&shard.keyspace));
         Log {
             folder,
             desk,

@@ -127,7 +127,7 @@ impl Core {
         // What was told stays told when the policy changes.
         log.acknowledged = log.acknowledged.max(position);
         let counters = &self.bridge.counters[usize::from(self.shard.index)];
-        counters.log_written.set(self.shard.journal.position());
+        counters.log_written.set(self.shard.journal.position().max(counters.log_written.read()));
         counters.log_synced.set(log.synced);
         self.follow_failures();
     }
