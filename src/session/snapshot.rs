@@ -4,8 +4,8 @@
 //! hold all shards, one after the other, against writers -> each begins its walk -> release
 //! ```
 
-use crate::keyspace::Save;
 use crate::session::transaction::Progress;
+use crate::shard::Save;
 use crate::shard::locks::{Mode, WHOLE};
 use crate::shard::visit::{Step, Then, Ticket, Visit};
 

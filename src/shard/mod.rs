@@ -21,7 +21,7 @@ use crate::commands::call::Lookups;
 use crate::commands::row::Flags;
 use crate::commands::{Call, Command, CommandError, Spread, Turn};
 /// By these sessions name to a shard what they mean; they need no more of the key space.
-pub use crate::keyspace::{Hasher, cursor_slot};
+pub use crate::keyspace::{Hasher, Save, cursor_slot};
 use crate::keyspace::{Key, Keyspace};
 use crate::protocol::reply::Mark;
 use crate::protocol::{Args, Out, Reply, Resp};
