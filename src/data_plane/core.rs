@@ -263,7 +263,13 @@ impl Core {
         if has_work || self.is_spinning() || !self.mesh.fall_asleep() {
             return Wait::No;
         }
+        if let Some(wait) = self.log.as_ref().and_then(|log| log.wait_for_group()) {
+            return wait;
+        }
+        let is_syncing = self.log.as_ref().is_some_and(|log| log.is_writing());
+        // Who waits for a sync sends nothing meanwhile.
         if let Some((count, limit)) = self.gathering.wanted(self.settings.gather_us)
+            && !is_syncing
             && self.may_gather
             && self.mesh.is_quiet()
         {

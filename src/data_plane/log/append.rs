@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::time::Instant;
 
 use crate::config::Fsync;
 use crate::data_plane::core::Core;
@@ -90,6 +91,11 @@ impl Core {
         if records.len() <= log.mark_bytes && (journal.barrier().is_none() || records.is_empty()) {
             return;
         }
+        let changes = keyspace.changes().count();
+        if journal.barrier().is_none() && log.gathering.waits(changes) {
+            return;
+        }
+        log.gathering.begin_group(changes);
         if let Err(error) = log.segment.ensure_header(log.folder) {
             return log.fail(&error);
         }
@@ -119,8 +125,8 @@ impl Core {
             log.noted = end;
             log.mark_bytes = journal.records(keyspace).len();
         }
-        let mut group =
-            Group { end, offset: offset - before as u64, is_written: false, block: None, splits: 0 };
+        let (offset, begun) = (offset - before as u64, Instant::now());
+        let mut group = Group { end, offset, begun, is_written: false, block: None, splits: 0 };
         submit(&mut self.ring, &log.segment, &mut group, block);
         log.group = Some(group);
     }
@@ -161,6 +167,7 @@ impl Core {
             return;
         }
         log.synced = group.end;
+        log.gathering.end_group(self.shard.keyspace.changes().count(), group.begun.elapsed());
         log.succeed();
     }
 

@@ -5,6 +5,7 @@
 
 mod append;
 mod compact;
+mod gather;
 mod parked;
 mod sync;
 
@@ -20,6 +21,7 @@ use crate::codec::record::{Seed, Ticket};
 use crate::config::Fsync;
 use crate::data_plane::keeper::{Desk, KeptFile};
 use crate::data_plane::log::compact::Compaction;
+use crate::data_plane::log::gather::Gathering;
 use crate::data_plane::log::sync::Sync;
 use crate::persist::effects::ENCODER;
 use crate::persist::segment::{HEADER_BYTES, Header};
@@ -65,6 +67,7 @@ pub struct Log {
     sync_begun: Instant,
     /// What is being written and synced, under `always`.
     group: Option<Group>,
+    gathering: Gathering,
     /// Bytes at the front of the buffer that only say what was synced, and are not worth a group.
     mark_bytes: usize,
     /// Padding lies between the last group and what is appended next.
@@ -102,6 +105,7 @@ struct Group {
     /// The position behind it.
     end: u64,
     offset: u64,
+    begun: Instant,
     is_written: bool,
     /// After an error: what has to be written again.
     block: Option<Block>,
@@ -144,6 +148,7 @@ impl Log {
             sync: None,
             sync_begun: Instant::now(),
             group: None,
+            gathering: Gathering::default(),
             mark_bytes: 0,
             is_padded: false,
             failure: None,
@@ -156,7 +161,12 @@ impl Log {
     /// When something has to be done although nothing happens. Everything before `written` is in the file.
     pub fn next_deadline(&self, written: u64, policy: Fsync) -> Option<Instant> {
         let retry = self.failure.as_ref().map(|failure| failure.retry_at).filter(|_| !self.is_lost);
-        retry.into_iter().chain(self.next_sync(written, policy)).chain(self.next_compaction()).min()
+        retry
+            .into_iter()
+            .chain(self.next_sync(written, policy))
+            .chain(self.next_compaction())
+            .chain(self.gathering.deadline())
+            .min()
     }
 
     /// Whether something is on its way to the file.
