@@ -35,6 +35,9 @@ const EXECUTOR_RING_DEPTH: usize = 128;
 const ACCEPT_PATIENCE: Duration = Duration::from_millis(300);
 /// So often the log tells how far the reading is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+/// A port that is in use is tried so often, at this distance.
+const PORT_TRIES: u32 = 10;
+const PORT_INTERVAL: Duration = Duration::from_millis(20);
 /// More shards than this are refused.
 pub const SHARDS_MAX: usize = 1024;
 
@@ -380,6 +383,21 @@ fn listeners(settings: &Settings, cores: usize) -> Result<Vec<Vec<(OwnedFd, bool
     }
 }
 
+/// Makes sure that nobody listens there. The kernel takes the ring of a killed process apart a little after it, and keeps its
+/// port until then.
+fn wait_for_port(listener: &TcpListener) -> io::Result<()> {
+    let mut tries_left = PORT_TRIES;
+    loop {
+        tries_left -= 1;
+        match socket::probe(listener) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries_left > 0 => {
+                std::thread::sleep(PORT_INTERVAL);
+            }
+            outcome => return outcome.map(drop),
+        }
+    }
+}
+
 /// Whether an address does not exist on this host, as for IPv6 where it is switched off.
 fn is_absent(error: &io::Error) -> bool {
     matches!(
@@ -391,6 +409,6 @@ fn is_absent(error: &io::Error) -> bool {
 fn tcp_listeners(bind: &str, settings: &Settings, cores: usize) -> io::Result<Vec<OwnedFd>> {
     let address = socket::resolve(bind, settings.port)?;
     let listener = TcpListener { address, backlog: settings.backlog as i32 };
-    socket::probe(&listener)?;
+    wait_for_port(&listener)?;
     (0..cores).map(|_| socket::listen_tcp(&listener)).collect()
 }

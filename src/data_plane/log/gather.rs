@@ -42,7 +42,7 @@ impl Gathering {
         self.holds = false;
         if let Some((_, wanted)) = self.until.take()
             // Less than half of them: they have something else to do.
-            && changes - self.before < (wanted - self.before) / 2
+            && changes.saturating_sub(self.before) < wanted.saturating_sub(self.before) / 2
         {
             self.groups_without = GROUPS_WITHOUT;
         }
@@ -56,7 +56,7 @@ impl Gathering {
         }
         self.before = changes;
         let patience = PATIENCE_MAX.min(took / PATIENCE_PART);
-        let told = self.group.1 - self.group.0;
+        let told = self.group.1.saturating_sub(self.group.0);
         self.until = Some((Instant::now() + patience, changes + told - told / LATE_PART));
     }
 
