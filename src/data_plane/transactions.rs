@@ -2,7 +2,7 @@
 
 use crate::cluster::slot_of;
 use crate::commands::caller::Address as Endpoint;
-use crate::commands::{Caller, Command, Run};
+use crate::commands::{Caller, Command, Flags, Run};
 use crate::data_plane::batch::{Planned, call_session, request, write_reply};
 use crate::data_plane::connection::{Closing, Connection, Stall};
 use crate::data_plane::core::Core;
@@ -53,6 +53,14 @@ impl Core {
         let connection = self.connections.at(planned.connection);
         let request = request(command, args, planned.key(command, args), connection);
         let multi = connection.session.multi.as_mut().expect("requests are queued behind MULTI");
+        if let Some(refusal) = &self.shard.write_refusal
+            && command.flags.has(Flags::WRITE)
+        {
+            multi.is_aborted = true;
+            let refusal = refusal.clone();
+            self.count_rejected(command);
+            return self.reply(planned.connection, |out| out.bytes.extend_from_slice(&refusal));
+        }
         multi.push(&request);
         if multi.queue.held_bytes() as u64 > limit {
             tracing::warn!(

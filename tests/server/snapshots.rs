@@ -220,6 +220,11 @@ fn a_failed_snapshot_refuses_writes_and_the_end() {
     let refused = client.ask("SET a 2").string();
     assert!(refused.starts_with("MISCONF Redis is configured to save RDB snapshots"), "{refused}");
     assert_eq!(client.ask("GET a").string(), "1");
+    client.ask("MULTI");
+    assert_eq!(client.ask("SET a 2").string(), refused);
+    assert_eq!(client.ask("GET a").string(), "QUEUED");
+    let aborted = client.ask("EXEC").string();
+    assert_eq!(aborted, "EXECABORT Transaction discarded because of previous errors.");
     assert_eq!(client.ask("SHUTDOWN").string(), "ERR Errors trying to SHUTDOWN. Check logs.");
     server.signal("TERM");
     client.ask("CONFIG SET stop-writes-on-bgsave-error no");
