@@ -51,7 +51,7 @@ pub struct Report {
 impl Verdict {
     fn text(&self) -> &'static str {
         match self {
-            Verdict::Empty => "there is no manifest: nothing was kept here",
+            Verdict::Empty => "there is no log of Basalt here; files of Redis are not examined",
             Verdict::Good => "everything is well",
             Verdict::Torn => "a log is torn where the power went: a start cuts it there",
             Verdict::Damaged => "a log is damaged; --fix cuts it there and loses what follows",
@@ -84,7 +84,16 @@ pub fn check(disk: &dyn Disk, fix: Fix) -> Result<Report, DiskError> {
     let mut lines = Vec::new();
     let manifest = match find(disk) {
         Ok(Some(manifest)) => manifest,
-        Ok(None) => return Ok(Report { lines, verdict: Verdict::Empty }),
+        Ok(None) => {
+            let Some(file) = load::leftovers(disk, &Manifest::new(0, 1))?.into_iter().next() else {
+                return Ok(Report { lines, verdict: Verdict::Empty });
+            };
+            lines.push(line(
+                MANIFEST,
+                format!("is missing, although there are files of a log, such as {file}"),
+            ));
+            return Ok(Report { lines, verdict: Verdict::Hopeless });
+        }
         Err(FindError::Disk(error)) => return Err(error),
         Err(FindError::Manifest(error)) => {
             lines.push(line(MANIFEST, error));

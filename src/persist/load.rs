@@ -104,6 +104,8 @@ pub struct Log<'d> {
     voids: AHashSet<Ticket>,
     /// Segments without a header.
     headless: Vec<FileName>,
+    /// Segments of which the manifest says where they end: what lies behind that was cut, and proves nothing.
+    ended: Vec<FileName>,
 }
 
 /// Scans the log of a shard; `progress` is told of bytes.
@@ -125,6 +127,7 @@ pub fn scan<'d>(
         tail: Tail::Clean,
         voids: AHashSet::new(),
         headless: Vec::new(),
+        ended: Vec::new(),
     };
     // Where the log must go on.
     let mut last = None;
@@ -150,6 +153,9 @@ pub fn scan<'d>(
         if !fits {
             log.judge(last, &end, &files.segments[index..], None)?;
             return Ok(log);
+        }
+        if segment.end.is_some() {
+            log.ended.push(file);
         }
         end = log.scan_segment(file, header.start, segment.end, progress)?;
         last = Some(file);
@@ -257,6 +263,7 @@ impl<'d> Log<'d> {
         let padded = end.position + padding;
         let lost = if end.is == Ending::Clean { padded } else { end.position };
         let own = self.segments.iter().find(|scanned| Some(scanned.file) == last);
+        let own = own.filter(|scanned| !self.ended.contains(&scanned.file));
         let own = own.and_then(|scanned| Some((scanned.file, scanned.start?, end.offset)));
         let mut places: Vec<_> = own.into_iter().collect();
         for &file in self.headless.iter().chain(later) {

@@ -363,6 +363,43 @@ fn info_tells_of_the_log_and_check_of_its_files() {
 }
 
 #[test]
+fn a_log_that_was_mended_is_started_with() {
+    let launch = launch("everysec", 2);
+    let mut server = launch.start();
+    let mut client = server.client();
+    for round in 0..3 {
+        (0..500).for_each(|key| drop(client.ask(&format!("SET key:{round}:{key} value"))));
+        std::thread::sleep(Duration::from_millis(1200));
+    }
+    client.ask("SET last 1");
+    server.signal("TERM");
+    server.wait_for_end();
+    let folder = server.folder.join("appendonlydir");
+    let check = |fix: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_basalt"));
+        let output = command.arg("check").args(fix).arg(&folder).output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let segments = std::fs::read_dir(&folder).expect("readable").map(|entry| entry.expect("readable").path());
+    for segment in segments.filter(|path| path.extension().is_some_and(|end| end == "log")) {
+        let mut bytes = std::fs::read(&segment).expect("readable");
+        bytes[4096 + 2000] ^= 1;
+        std::fs::write(&segment, &bytes).expect("writable");
+    }
+    let (code, text) = check(&[]);
+    assert!(code == Some(1) && text.contains("damaged"), "{text}");
+    let (code, text) = check(&["--fix"]);
+    assert!(code == Some(0) && text.contains("cut"), "{text}");
+    let (code, text) = check(&[]);
+    assert!(code == Some(0) && text.contains("everything is well"), "{text}");
+    server.restart(&launch);
+    let keys = server.client().ask("DBSIZE").integer();
+    assert!((1..1500).contains(&keys), "{keys}");
+    server.kill_and_restart(&launch);
+    assert_eq!(server.client().ask("DBSIZE").integer(), keys);
+}
+
+#[test]
 fn a_folder_belongs_to_one_server_and_files_need_their_manifest() {
     let launch = launch("everysec", 1);
     let mut server = launch.start();
