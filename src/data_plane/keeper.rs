@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -64,6 +64,8 @@ pub struct Keeper {
     bridge: Arc<Bridge>,
     wishes: Receiver<Wish>,
     gifts: Vec<Sender<Gift>>,
+    /// The last attempt at something has failed.
+    has_failed: bool,
 }
 
 impl Keeper {
@@ -80,48 +82,59 @@ impl Keeper {
             gifts.push(give);
             desks.push(Desk { wishes: asks.clone(), gifts: take });
         }
-        let mut keeper = Keeper { disk, manifest, bridge, wishes, gifts };
+        let mut keeper = Keeper { disk, manifest, bridge, wishes, gifts, has_failed: false };
         let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || keeper.run())?;
         Ok((desks, thread))
     }
 
     fn run(&mut self) {
-        while let Ok(wish) = self.wishes.recv() {
+        // What cannot be done now is tried again, behind what others wish: that may be what makes room.
+        let mut pending = Vec::new();
+        loop {
+            let wish = match pending.is_empty() {
+                true => self.wishes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                false => self.wishes.recv_timeout(RETRY_INTERVAL),
+            };
             match wish {
-                Wish::Segment { shard, zeroed } => {
-                    let Some(file) = self.insist(|keeper| keeper.make_segment(shard, zeroed)) else { return };
-                    self.give(shard, Gift::Segment(file));
-                }
-                Wish::Base { shard } => {
-                    let Some(file) = self.insist(|keeper| keeper.make_base(shard)) else { return };
-                    self.give(shard, Gift::Base(file));
-                }
-                Wish::Publish { shard, base, first_segment } => {
-                    let publish = |keeper: &mut Self| keeper.publish(shard, base, first_segment);
-                    let Some(forgotten) = self.insist(publish) else { return };
-                    self.give(shard, Gift::Published);
-                    forgotten.into_iter().for_each(|file| self.remove(file));
-                }
-                Wish::Discard(file) => self.remove(file),
+                Ok(wish) => pending.push(wish),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
+            let left = pending.into_iter().filter_map(|wish| self.fulfil(wish).err());
+            pending = left.collect();
         }
     }
 
-    /// Tries until it succeeds, or the server stops.
-    fn insist<T>(&mut self, mut act: impl FnMut(&mut Self) -> io::Result<T>) -> Option<T> {
-        let mut has_failed = false;
-        loop {
-            match act(self) {
-                Ok(done) => return Some(done),
-                Err(error) if !has_failed => tracing::warn!("Cannot change the files of the log: {error}"),
-                Err(_) => {}
-            }
-            has_failed = true;
-            if self.bridge.is_stopping() {
-                return None;
-            }
-            std::thread::sleep(RETRY_INTERVAL);
+    /// Does what was wished, or gives the wish back.
+    fn fulfil(&mut self, wish: Wish) -> Result<(), Wish> {
+        let outcome = self.try_to(&wish);
+        match &outcome {
+            Err(error) if !self.has_failed => tracing::warn!("Cannot change the files of the log: {error}"),
+            Ok(()) if self.has_failed => tracing::warn!("The files of the log can be changed again"),
+            _ => {}
         }
+        self.has_failed = outcome.is_err();
+        outcome.map_err(|_| wish)
+    }
+
+    fn try_to(&mut self, wish: &Wish) -> io::Result<()> {
+        match *wish {
+            Wish::Segment { shard, zeroed } => {
+                let file = self.make_segment(shard, zeroed)?;
+                self.give(shard, Gift::Segment(file));
+            }
+            Wish::Base { shard } => {
+                let file = self.make_base(shard)?;
+                self.give(shard, Gift::Base(file));
+            }
+            Wish::Publish { shard, base, first_segment } => {
+                let forgotten = self.publish(shard, base, first_segment)?;
+                self.give(shard, Gift::Published);
+                forgotten.into_iter().for_each(|file| self.remove(file));
+            }
+            Wish::Discard(file) => self.remove(file),
+        }
+        Ok(())
     }
 
     fn give(&self, shard: u16, gift: Gift) {
@@ -185,7 +198,14 @@ fn open_direct(path: &Path) -> Option<File> {
 /// Makes an empty file, or one full of zeroes that are on the disk.
 pub fn make_file(disk: &FolderDisk, name: FileName, zeroed: bool) -> io::Result<KeptFile> {
     let path = disk.path(&name.to_string());
-    let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(&path)?;
+    fill_file(name, &path, zeroed).inspect_err(|_| {
+        // Half a file would keep room that others need.
+        let _ = std::fs::remove_file(&path);
+    })
+}
+
+fn fill_file(name: FileName, path: &Path, zeroed: bool) -> io::Result<KeptFile> {
+    let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(path)?;
     let mut direct = None;
     if zeroed {
         let zeroes = vec![0; ZEROES_BYTES];
@@ -193,7 +213,7 @@ pub fn make_file(disk: &FolderDisk, name: FileName, zeroed: bool) -> io::Result<
             file.write_all_at(&zeroes, offset)?;
         }
         file.sync_all()?;
-        direct = open_direct(&path);
+        direct = open_direct(path);
     }
     Ok(KeptFile { name, file, direct })
 }
