@@ -1,5 +1,6 @@
 //! The snapshot under way, and what became of those before.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -10,6 +11,8 @@ use tokio::sync::Notify;
 
 /// Chunks of one shard that wait to be written.
 const CHUNKS_PER_SHARD: usize = 4;
+/// So many outcomes are remembered for those who wait.
+const OUTCOMES_MAX: usize = 64;
 /// After a snapshot has failed none is begun by itself for so long, as in Redis.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -62,7 +65,10 @@ struct State {
     under_way: Option<UnderWay>,
     /// Of the snapshot that was begun last.
     number: u64,
-    wanted: Option<Wanted>,
+    is_wanted: bool,
+    is_final_wanted: bool,
+    /// What became of the last ones, by number.
+    outcomes: VecDeque<(u64, bool)>,
     /// What became of the last one of this run.
     is_final_saved: Option<bool>,
     tried: Option<Instant>,
@@ -93,7 +99,9 @@ impl Snapshots {
             state: Mutex::new(State {
                 under_way: None,
                 number: 0,
-                wanted: None,
+                is_wanted: false,
+                is_final_wanted: false,
+                outcomes: VecDeque::new(),
                 is_final_saved: None,
                 tried: None,
                 figures,
@@ -134,6 +142,11 @@ impl Snapshots {
         if under_way.is_final {
             state.is_final_saved = Some(saved.is_some());
         }
+        if state.outcomes.len() == OUTCOMES_MAX {
+            state.outcomes.pop_front();
+        }
+        let number = state.number;
+        state.outcomes.push_back((number, saved.is_some()));
         let figures = &mut state.figures;
         figures.last_seconds = Some(under_way.begun.elapsed().as_secs());
         figures.has_failed = saved.is_none();
@@ -151,7 +164,9 @@ impl Snapshots {
     pub fn outcome(&self, number: u64) -> Option<bool> {
         let state = self.state();
         let is_under_way = state.under_way.is_some() && state.number == number;
-        (!is_under_way).then_some(!state.figures.has_failed)
+        let outcome = state.outcomes.iter().find(|(of, _)| *of == number).map(|(_, is_saved)| *is_saved);
+        // One that nobody has looked at for so long is as the last one.
+        (!is_under_way).then(|| outcome.unwrap_or(!state.figures.has_failed))
     }
 
     pub fn has_failed(&self) -> bool {
@@ -167,8 +182,9 @@ impl Snapshots {
     /// Asks for a snapshot; the last one of a run comes before others.
     pub fn want(&self, wanted: Wanted) {
         let mut state = self.state();
-        if state.wanted != Some(Wanted::Final) {
-            state.wanted = Some(wanted);
+        match wanted {
+            Wanted::InBackground => state.is_wanted = true,
+            Wanted::Final => state.is_final_wanted = true,
         }
         self.is_wanted.store(true, Ordering::Release);
     }
@@ -182,8 +198,16 @@ impl Snapshots {
         if state.under_way.is_some() {
             return None;
         }
-        self.is_wanted.store(false, Ordering::Release);
-        state.wanted.take()
+        let wanted = match state.is_final_wanted {
+            true => Wanted::Final,
+            false => Wanted::InBackground,
+        };
+        let is_there = match wanted {
+            Wanted::Final => std::mem::take(&mut state.is_final_wanted),
+            Wanted::InBackground => std::mem::take(&mut state.is_wanted),
+        };
+        self.is_wanted.store(state.is_wanted, Ordering::Release);
+        is_there.then_some(wanted)
     }
 
     /// Whether one of these save points, seconds and changes, asks for a snapshot now.
@@ -229,6 +253,7 @@ mod tests {
         snapshots.end(Some(3), 9);
         assert_eq!(snapshots.outcome(number), Some(true));
         assert_eq!(snapshots.take_wanted(), Some(Wanted::Final));
+        assert_eq!(snapshots.take_wanted(), Some(Wanted::InBackground));
         assert_eq!(snapshots.take_wanted(), None);
         assert_eq!(snapshots.figures().saved_at_s, 9);
     }

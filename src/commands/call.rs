@@ -219,8 +219,8 @@ pub enum Ask {
 pub enum Saving {
     /// A snapshot, for whose end the client waits.
     Now,
-    /// A snapshot, perhaps after one that is under way.
-    InBackground { may_wait: bool },
+    /// A snapshot.
+    InBackground,
     /// New bases for the logs.
     Log,
     /// When the last snapshot was saved.

@@ -26,12 +26,13 @@ fn save(_: &mut SessionCall) -> Result<Next, CommandError> {
 }
 
 fn save_in_background(call: &mut SessionCall) -> Result<Next, CommandError> {
-    let may_wait = match call.args.len() {
-        1 => false,
-        2 if call.args.at(1).eq_ignore_ascii_case(b"SCHEDULE") => true,
+    match call.args.len() {
+        1 => {}
+        // It waits for a log that is being compacted; that is no hindrance here.
+        2 if call.args.at(1).eq_ignore_ascii_case(b"SCHEDULE") => {}
         _ => return Err(CommandError::Syntax),
-    };
-    Ok(Next::Ask(Ask::Save(Saving::InBackground { may_wait })))
+    }
+    Ok(Next::Ask(Ask::Save(Saving::InBackground)))
 }
 
 fn last_save(_: &mut SessionCall) -> Result<Next, CommandError> {

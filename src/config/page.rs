@@ -24,7 +24,7 @@ back a `daemonize yes`. All problems of a file are reported at once.
 *Live* settings change with CONFIG SET; the others are given at start. Memory is in bytes, or with a unit:
 `k` `m` `g` count in thousands, `kb` `mb` `gb` in 1024s.
 
-What differs from Redis: `save` is empty by default; `databases` is at most 16; `port` and `bind` cannot be
+What differs from Redis: `databases` is at most 16; `port` and `bind` cannot be
 changed while the server runs; `dir` is shown as it was resolved at start; `hz` and
 `repl-backlog-size` are kept as given, where Redis moves them into bounds of its own.
 ";

@@ -43,6 +43,9 @@ impl Core {
             return NOT_NOW;
         }
         self.wait_for_log();
+        if self.shard.write_refusal.is_some() {
+            return NO_LOG;
+        }
         let databases = usize::from(self.turn.databases);
         let mut keyspace = Keyspace::new(databases, self.hasher.clone(), recency(&self.settings));
         let now_ms = self.turn.now_ms();
@@ -55,8 +58,8 @@ impl Core {
 
     /// Waits until all that has happened is in the log.
     fn wait_for_log(&mut self) {
-        self.append_log();
-        while self.log.as_ref().is_some_and(|log| log.is_writing()) {
+        self.hurry_log();
+        while self.is_log_behind() {
             self.send_replies(Wait::Until(STEP));
             for completion in std::mem::take(&mut self.backlog) {
                 match completion.token.operation {
@@ -66,7 +69,7 @@ impl Core {
                     _ => self.backlog.push_back(completion),
                 }
             }
-            self.append_log();
+            self.hurry_log();
         }
     }
 }

@@ -74,10 +74,11 @@ impl Core {
         batch.replies = replies;
         self.counters().remote_messages.add(1);
         // Who has only read may be told of what is not synced, but not of what is not even written.
-        let may_hear =
-            self.settings.log.fsync == Fsync::Always && self.shard.changes_bytes() == changes_before;
+        let has_written = self.shard.changes_bytes() != changes_before;
+        let may_hear = self.settings.log.fsync == Fsync::Always && !has_written;
         let position = if may_hear { 0 } else { self.shard.journal.end_position(&self.shard.keyspace) };
-        if let Some(Parked::Replies(from, batch)) = self.park(position, Parked::Replies(from, batch)) {
+        let replies = Parked::Replies(from, batch, has_written);
+        if let Some(Parked::Replies(from, batch, _)) = self.park(position, replies) {
             self.mesh.reply(from, batch);
         }
         self.shard.journal.seal_if_large(&mut self.shard.keyspace);

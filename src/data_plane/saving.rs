@@ -26,7 +26,6 @@ const CHUNK_BYTES: usize = 256 << 10;
 const ROOM_INTERVAL: Duration = Duration::from_millis(1);
 
 const STARTED: &str = "Background saving started";
-const SCHEDULED: &str = "Background saving scheduled";
 const ALREADY_SAVING: &[u8] = b"ERR Background save already in progress";
 const MISCONF: &[u8] = b"-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
 Commands that may modify the data set are disabled, because this instance is configured to report errors during writes \
@@ -73,12 +72,8 @@ impl Core {
                 let saved_at_s = self.bridge.snapshots.figures().saved_at_s;
                 self.answer_with(index, |reply| reply.integer(saved_at_s as i64));
             }
-            Saving::InBackground { may_wait } => match self.begin_snapshot(false) {
+            Saving::InBackground => match self.begin_snapshot(false) {
                 Ok(_) => self.answer_with(index, |reply| reply.simple(STARTED)),
-                Err(_) if may_wait => {
-                    self.bridge.snapshots.want(Wanted::InBackground);
-                    self.answer_with(index, |reply| reply.simple(SCHEDULED));
-                }
                 Err(_) => self.answer_with(index, |reply| reply.error(ALREADY_SAVING)),
             },
             Saving::Now => match self.begin_snapshot(false) {
@@ -150,16 +145,18 @@ impl Core {
         if self.shard.keyspace.walked(Purpose::Snapshot).is_some() {
             self.walk_for_snapshot();
         }
+        // What the last one holds is given back before another begins.
+        if !self.saver.waits.is_empty() || self.saver.last.is_some() {
+            self.end_waits_for_snapshots();
+        }
         if self.shard.index == 0
+            && self.saver.last.is_none()
             && let Some(wanted) = self.bridge.snapshots.take_wanted()
         {
             // A client of another core may have been faster.
             if self.begin_snapshot(wanted == Wanted::Final).is_err() {
                 self.bridge.snapshots.want(wanted);
             }
-        }
-        if !self.saver.waits.is_empty() || self.saver.last.is_some() {
-            self.end_waits_for_snapshots();
         }
         if !self.saver.shutdown_waits.is_empty() {
             self.end_waits_for_shutdown();

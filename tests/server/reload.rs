@@ -1,5 +1,7 @@
 //! DEBUG RELOAD and LOADAOF: the disk has what the memory had.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::common::{Client, Launch, Value};
 
 fn fill(client: &mut Client) {
@@ -77,4 +79,35 @@ fn a_log_is_read_again() {
         server.kill_and_restart(&launch);
         assert_eq!(server.client().ask("DEBUG DIGEST"), digest, "{fsync}");
     }
+}
+
+#[test]
+fn a_log_that_is_read_again_has_what_others_were_told() {
+    let server = Launch::basalt()
+        .shards(1)
+        .with("enable-debug-command", "yes")
+        .with("appendonly", "yes")
+        .with("appendfsync", "always")
+        .start();
+    let stop = AtomicBool::new(false);
+    let told: i64 = std::thread::scope(|scope| {
+        let count = || {
+            let mut client = server.client();
+            let mut told = 0;
+            while !stop.load(Ordering::Relaxed) {
+                client.ask("INCR counter");
+                told += 1;
+            }
+            told
+        };
+        let writers: Vec<_> = (0..8).map(|_| scope.spawn(count)).collect();
+        let mut client = server.client();
+        for _ in 0..20 {
+            assert_eq!(client.ask("DEBUG LOADAOF"), ok());
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        stop.store(true, Ordering::Relaxed);
+        writers.into_iter().map(|writer| writer.join().expect("no panic")).sum()
+    });
+    assert_eq!(server.client().ask("GET counter").string(), told.to_string());
 }

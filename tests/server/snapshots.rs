@@ -131,17 +131,16 @@ fn one_is_saved_at_a_time() {
     client.send(b"BGSAVE\r\nBGSAVE\r\nSAVE\r\nBGSAVE SCHEDULE\r\nBGSAVE other\r\n");
     let replies: Vec<_> = (0..5).map(|_| client.read().string()).collect();
     let already = "ERR Background save already in progress";
-    let expected =
-        ["Background saving started", already, already, "Background saving scheduled", "ERR syntax error"];
+    let expected = ["Background saving started", already, already, already, "ERR syntax error"];
     assert_eq!(replies, expected);
-    wait_for(&mut client, "rdb_saves", "2");
+    wait_for(&mut client, "rdb_saves", "1");
     client.ask("MULTI");
     assert_eq!(client.ask("SAVE").string(), "ERR Command not allowed inside a transaction");
     client.ask("DISCARD");
     client.ask("MULTI");
     client.ask("BGSAVE");
     assert_eq!(client.ask("EXEC").items().len(), 1);
-    wait_for(&mut client, "rdb_saves", "3");
+    wait_for(&mut client, "rdb_saves", "2");
 }
 
 #[test]
@@ -205,6 +204,25 @@ fn shutdown_nosave_saves_nothing() {
     client.send(&words("SHUTDOWN NOSAVE"));
     server.wait_for_end();
     assert!(!server.folder.join("dump.rdb").exists());
+}
+
+#[test]
+fn a_server_that_cannot_end_goes_on_however_often_it_is_asked() {
+    let server = launch().start();
+    let obstacle = server.folder.join("dump.rdb");
+    fs::create_dir_all(obstacle.join("inside")).expect("the folder is ours");
+    for _ in 0..5 {
+        let mut clients: Vec<_> = (0..3).map(|_| server.client()).collect();
+        for client in &mut clients {
+            client.send(&words("SHUTDOWN SAVE"));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        for client in &mut clients {
+            assert_eq!(client.read().string(), "ERR Errors trying to SHUTDOWN. Check logs.");
+        }
+        let mut client = server.client();
+        assert_eq!(client.ask("MSET a 1 b 2 c 3 d 4"), Value::Simple(b"OK".to_vec()));
+    }
 }
 
 #[test]

@@ -29,6 +29,8 @@ impl Core {
             self.change_segment();
             match self.settings.log.fsync {
                 Fsync::Always => self.begin_group(),
+                // One that was begun before the policy changed is ended first.
+                _ if self.log.as_ref().is_some_and(|log| log.group.is_some()) => self.begin_group(),
                 Fsync::EverySec | Fsync::No => self.write_records(),
             }
             if self.has_come_to_cut() {
@@ -43,9 +45,29 @@ impl Core {
         }
     }
 
+    /// Whether something is left to be written that is worth it, or on its way.
+    pub(super) fn has_unwritten(&self) -> bool {
+        let records = self.shard.journal.records(&self.shard.keyspace).len();
+        self.log.as_ref().is_some_and(|log| log.group.is_some() || records > log.mark_bytes)
+    }
+
+    /// Whether waiting brings more of it to the file.
+    pub fn is_log_behind(&self) -> bool {
+        self.has_unwritten() && self.log.as_ref().is_some_and(|log| log.failure.is_none())
+    }
+
+    /// Appends what there is, without waiting for more.
+    pub fn hurry_log(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.gathering.stop();
+        }
+        self.append_log();
+    }
+
     /// Writes all records, inline.
     fn write_records(&mut self) {
         let Some(log) = &mut self.log else { return };
+        log.gathering.stop();
         let (journal, keyspace) = (&mut self.shard.journal, &mut self.shard.keyspace);
         if journal.records(keyspace).is_empty() || log.group.is_some() || !log.may_try() {
             return;
@@ -75,7 +97,8 @@ impl Core {
     fn begin_group(&mut self) {
         let Some(log) = &mut self.log else { return };
         let (journal, keyspace) = (&mut self.shard.journal, &mut self.shard.keyspace);
-        if log.sync.is_some() || !log.may_try() {
+        // A group syncs its own file only, and says that all before it is on the disk.
+        if log.sync.is_some() || !log.unsynced.is_empty() || !log.may_try() {
             return;
         }
         if let Some(mut group) = log.group.take() {

@@ -25,6 +25,8 @@ use crate::sys::ring::{Completion, Operation, Owned, Ring, Token};
 const WALK_KEYS: usize = 128;
 /// While so much is saved and not written the walk rests.
 const BASE_BACKLOG_BYTES: usize = 1 << 20;
+/// Writers overwrite what the walk has not come to faster than it is saved: above this their replies wait.
+const BASE_FLOOD_BYTES: usize = 16 << 20;
 /// A base is written in chunks of this size, and at most so many at a time.
 const BASE_CHUNK_BYTES: usize = 256 << 10;
 const BASE_WRITES_MAX: usize = 2;
@@ -98,7 +100,9 @@ impl Writing {
     /// Submits what there is, as whole blocks, as far as that may be now.
     fn submit(&mut self, ring: &mut Ring) {
         let is_complete = self.writer.is_none();
-        while self.writes_under_way < BASE_WRITES_MAX && self.next_write_at <= Instant::now() {
+        let is_flooded = self.out.len() > BASE_FLOOD_BYTES;
+        while self.writes_under_way < BASE_WRITES_MAX && (is_flooded || self.next_write_at <= Instant::now())
+        {
             let bytes = match self.out.len() {
                 0 => return,
                 BASE_CHUNK_BYTES.. => BASE_CHUNK_BYTES,
@@ -133,6 +137,14 @@ impl Writing {
 impl Log {
     pub(super) fn is_compacting(&self) -> bool {
         self.compaction.is_asked || !matches!(self.compaction.stage, Stage::Idle)
+    }
+
+    /// Whether so much is saved and not written that memory would grow.
+    pub(super) fn is_flooded(&self) -> bool {
+        match &self.compaction.stage {
+            Stage::Writing(writing) | Stage::Syncing(writing) => writing.out.len() > BASE_FLOOD_BYTES,
+            _ => false,
+        }
     }
 
     /// Whether the next segment is kept for the cut.
@@ -258,6 +270,10 @@ impl Core {
         let log = self.log.as_mut().expect("the caller has it");
         if log.next.is_none() {
             log.compaction.stage = Stage::Prepared(kept);
+            if !log.has_asked_for_next {
+                log.has_asked_for_next = true;
+                log.ask_for_segment(self.shard.index, self.settings.log.fsync);
+            }
             return;
         }
         log.compaction.stage = Stage::Cutting(kept);
@@ -387,14 +403,24 @@ impl Core {
         counters.log_compaction_seconds.set(seconds + 1);
         // The core may go to sleep now.
         self.publish_log();
-        tracing::info!("Background AOF rewrite finished successfully");
+        let bytes = self.log.as_ref().map_or(0, |log| log.base_bytes);
+        tracing::info!(
+            shard = self.shard.index,
+            bytes,
+            seconds,
+            "Background AOF rewrite finished successfully"
+        );
     }
 
     fn give_up_base(&mut self, error: &std::io::Error) {
         let log = self.log.as_mut().expect("only a log has a base");
-        let (Stage::Writing(writing) | Stage::Syncing(writing)) = std::mem::take(&mut log.compaction.stage)
-        else {
-            return;
+        let writing = match std::mem::take(&mut log.compaction.stage) {
+            Stage::Writing(writing) | Stage::Syncing(writing) => writing,
+            // Another of its writes has failed before.
+            other => {
+                log.compaction.stage = other;
+                return;
+            }
         };
         tracing::warn!("Cannot write the base {}: {error}; the log stays as it is", writing.kept.name);
         log.compaction.rests_until = Some(Instant::now() + RETRY_INTERVAL);

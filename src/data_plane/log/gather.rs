@@ -48,6 +48,12 @@ impl Gathering {
         }
     }
 
+    /// Nobody is waited for.
+    pub(super) fn stop(&mut self) {
+        self.until = None;
+        self.holds = false;
+    }
+
     /// A group, which took so long, was told.
     pub(super) fn end_group(&mut self, changes: u64, took: Duration) {
         if self.groups_without > 0 {

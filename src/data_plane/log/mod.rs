@@ -189,14 +189,20 @@ impl Log {
         let text = error.to_string();
         let text = text.split(" (os error").next().unwrap_or_default().to_owned();
         if self.failure.is_none() {
-            tracing::warn!("Error writing to the log {}: {text}", self.segment.kept.name);
+            tracing::error!(
+                "Error writing to the log {}: {text}. Writes are refused; it is tried again",
+                self.segment.kept.name
+            );
         }
         self.failure = Some(Failure { text, retry_at: Instant::now() + RETRY_INTERVAL });
     }
 
     fn succeed(&mut self) {
         if self.failure.take().is_some() {
-            tracing::warn!("Writing to the log {} succeeds again", self.segment.kept.name);
+            tracing::warn!(
+                "Writing to the log {} succeeds again: writes are accepted",
+                self.segment.kept.name
+            );
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::shard::Answer;
 /// batches by credits, replies by the output limits.
 pub enum Parked {
     Answer(Answer),
-    /// Replies to requests of another core.
-    Replies(u16, Box<Batch>),
+    /// Replies to requests of another core, and whether any of these has written.
+    Replies(u16, Box<Batch>, bool),
 }
 
 impl Core {
@@ -47,7 +47,7 @@ impl Core {
             any = true;
             match parked {
                 Parked::Answer(answer) => self.deal_with(answer),
-                Parked::Replies(shard, batch) => self.mesh.reply(shard, batch),
+                Parked::Replies(shard, batch, _) => self.mesh.reply(shard, batch),
             }
         }
         while let Some((generation, index)) = self.next_ungated() {
@@ -64,7 +64,14 @@ impl Core {
     fn next_acknowledged(&mut self) -> Option<Parked> {
         let log = self.log.as_mut()?;
         let is_due = log.parked.front().is_some_and(|(position, _)| *position <= log.acknowledged);
-        is_due.then(|| log.parked.pop_front().expect("there is a first").1)
+        if is_due {
+            return log.parked.pop_front().map(|(_, parked)| parked);
+        }
+        // While nothing can be written reads go on, whatever they see: as they do at this core.
+        log.failure.as_ref()?;
+        let reads = |(_, parked): &(u64, Parked)| matches!(parked, Parked::Replies(_, _, false));
+        let index = log.parked.iter().position(reads)?;
+        log.parked.remove(index).map(|(_, parked)| parked)
     }
 
     fn next_ungated(&mut self) -> Option<(u32, u32)> {

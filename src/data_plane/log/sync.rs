@@ -114,7 +114,11 @@ impl Core {
         let Some(log) = &mut self.log else { return };
         let is_patient = log.sync.as_ref().is_none_or(|sync| sync.since.elapsed() < SYNC_PATIENCE);
         let position = match self.settings.log.fsync {
+            // Writers are to be no faster than their old values are saved.
+            _ if log.is_flooded() => log.acknowledged,
             Fsync::Always => log.synced,
+            // Its end is not written yet.
+            _ if log.group.is_some() => log.acknowledged.max(log.synced),
             Fsync::EverySec if !is_patient => log.acknowledged,
             // A record of which only a part was written may be lost.
             _ if !self.shard.journal.is_appended() => log.acknowledged,
@@ -135,8 +139,9 @@ impl Core {
     /// Brings everything to the disk before the core ends.
     pub fn finish_log(&mut self) {
         let deadline = Instant::now() + FINISH_PATIENCE;
-        self.append_log();
-        while self.log.as_ref().is_some_and(|log| log.group.is_some() || log.sync.is_some())
+        self.hurry_log();
+        while (self.has_unwritten() || self.log.as_ref().is_some_and(|log| log.sync.is_some()))
+            && self.log.as_ref().is_some_and(|log| !log.is_lost)
             && Instant::now() < deadline
         {
             self.send_replies(Wait::Until(FINISH_STEP));
@@ -148,7 +153,7 @@ impl Core {
                     _ => {}
                 }
             }
-            self.append_log();
+            self.hurry_log();
         }
         let Some(log) = &mut self.log else { return };
         for segment in log.unsynced.iter().chain([&log.segment]) {
