@@ -15,12 +15,14 @@ use super::flag::Kind;
 use super::flags::{self, DIRECTIVES};
 use super::include::expand;
 use super::nearest::nearest;
-use super::problem::{Line, Place, Problem, Reason};
+use super::problem::{Line, Place, Problem, Reason, legible};
 use super::value::Value;
 use super::words::split_words;
 
 /// How many files may be included in all, so that one that includes itself comes to an end.
 const INCLUDES_MAX: usize = 200;
+/// So many characters of an unknown name are shown.
+const NAME_SHOWN: usize = 64;
 
 /// A configuration while it is being read.
 pub(super) struct Loader {
@@ -80,7 +82,7 @@ impl Loader {
             };
         }
         let Some((index, flag, _)) = flags::find(name) else {
-            let name = String::from_utf8_lossy(name).into_owned();
+            let name = legible(&String::from_utf8_lossy(name), NAME_SHOWN);
             let nearest = nearest(&name);
             return Err(Reason::UnknownName { name, nearest });
         };
@@ -91,10 +93,11 @@ impl Loader {
     }
 
     fn assign(&mut self, index: usize, kind: Kind, mut value: Value) {
-        // Each `save` line adds points, and an empty one takes all before it back.
+        // The first `save` line replaces the default, each other adds points, and an empty one takes all before it back.
         if let (Kind::SavePoints, Value::Integers(added), Value::Integers(before)) =
             (kind, &mut value, &self.config.values[index])
             && !added.is_empty()
+            && self.origins[index].is_some()
         {
             added.splice(0..0, before.iter().copied());
         }

@@ -73,14 +73,28 @@ fn instead(name: &str, accepted: &[&str]) -> String {
     format!("say '{name} {value}'.")
 }
 
+/// So many problems are shown, and so many characters of a line: the file may be none of a configuration.
+const PROBLEMS_SHOWN: usize = 30;
+const TEXT_SHOWN: usize = 256;
+
+/// The front of a text, without what a terminal would take for commands.
+pub(super) fn legible(text: &str, characters: usize) -> String {
+    let cut = text.char_indices().nth(characters).map_or(text, |(end, _)| &text[..end]);
+    let shown: String = cut.chars().map(|it| if it.is_control() { '?' } else { it }).collect();
+    if cut.len() < text.len() { shown + "..." } else { shown }
+}
+
 struct List<'a>(&'a [Problem]);
 
 impl fmt::Display for List<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Problem { line, reason } in self.0 {
-            write!(out, "\n{}\n>>> '{}'\n{reason}", line.place, line.text)?;
+        for Problem { line, reason } in self.0.iter().take(PROBLEMS_SHOWN) {
+            write!(out, "\n{}\n>>> '{}'\n{reason}", line.place, legible(&line.text, TEXT_SHOWN))?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(PROBLEMS_SHOWN) {
+            0 => Ok(()),
+            more => write!(out, "\nand {more} more"),
+        }
     }
 }
 

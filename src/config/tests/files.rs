@@ -72,6 +72,15 @@ fn a_later_line_takes_a_refused_value_back() {
 }
 
 #[test]
+fn save_lines_replace_the_default_and_add_to_each_other() {
+    let folder = Folder::new("save");
+    folder.write("a.conf", "save 900 1\nsave 300 10\n");
+    assert_eq!(shown(&folder.config(&["a.conf"]), "save"), "900 1 300 10");
+    assert_eq!(shown(&folder.config(&["a.conf", "--save", "60", "5"]), "save"), "900 1 300 10 60 5");
+    assert_eq!(shown(&folder.config(&["--save", "60", "5"]), "save"), "60 5");
+}
+
+#[test]
 fn each_line_changes_the_output_limits_of_its_class() {
     let folder = Folder::new("limits");
     folder.write(
