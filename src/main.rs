@@ -15,6 +15,7 @@ use basalt::commands::table::row_count;
 use basalt::config::{Config, LogFormat, LogLevel, Settings, Start};
 use basalt::control_plane::ControlPlane;
 use basalt::data_plane::launch::{launch, placement};
+use basalt::persist::name::MANIFEST;
 use basalt::sys::crash;
 use basalt::sys::host::random_id;
 use basalt::sys::memory::{ALLOCATOR_SETTINGS, memory_use};
@@ -78,6 +79,7 @@ fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::
     let control_plane = ControlPlane::new()?;
     std::env::set_current_dir(&settings.dir)
         .map_err(|error| format!("cannot change to the directory {}: {error}", settings.dir.display()))?;
+    tell_what_is_kept(settings);
     let mut config = config;
     let cpus = placement(settings)?;
     limit_clients(&mut config, settings, cpus.len())?;
@@ -108,6 +110,26 @@ fn serve(config: Config, settings: &Settings) -> Result<(), Box<dyn std::error::
     outcome?;
     tracing::info!("Basalt is now ready to exit, bye bye...");
     Ok(())
+}
+
+/// So that nobody believes that data is kept when it is not.
+fn tell_what_is_kept(settings: &Settings) {
+    let folder = std::env::current_dir().unwrap_or_default();
+    let log = folder.join(&settings.log.folder);
+    let snapshot = settings.snapshot.file.as_ref().filter(|_| !settings.snapshot.points.is_empty());
+    match snapshot {
+        _ if settings.log.is_on => tracing::info!("Changes are logged in {}", log.display()),
+        Some(file) => {
+            let file = folder.join(file);
+            tracing::info!("Keys are saved now and then in {}: see `save` and `appendonly`", file.display());
+        }
+        None => {
+            tracing::warn!("Nothing is kept when the server ends: `appendonly yes` or `save` would keep it")
+        }
+    }
+    if !settings.log.is_on && log.join(MANIFEST).exists() {
+        tracing::warn!("The log in {} is not read: `appendonly yes` would", log.display());
+    }
 }
 
 fn remove(path: Option<&Path>) {
