@@ -181,7 +181,10 @@ fn start_log(settings: &Settings) -> std::io::Result<()> {
         }
     };
     crash::set_enabled(settings.crash_log);
+    // A line that cannot be written, say to a full disk, is lost: telling of that on the error output would end the process if
+    // that is on the same disk.
     let log = tracing_subscriber::fmt()
+        .log_internal_errors(false)
         .with_max_level(level)
         .with_writer(writer)
         .with_ansi(false)

@@ -167,6 +167,27 @@ fn all_refusals_of_a_file_come_together_with_their_lines() {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_does_not_end_the_server() {
+    let port = free_port();
+    let folder = temporary_folder();
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let mut server = std::process::Command::new(env!("CARGO_BIN_EXE_basalt"))
+        .args(["--port", &port.to_string(), "--dir", folder.to_str().expect("a plain path"), "--save", ""])
+        .stdout(full())
+        .stderr(full())
+        .spawn()
+        .expect("it starts");
+    let answers = (0..500).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        Client::tcp("127.0.0.1", port).is_ok_and(|mut client| client.ask("PING").string() == "PONG")
+    });
+    server.kill().expect("it runs");
+    server.wait().expect("our child");
+    fs::remove_dir_all(folder).expect("the folder is ours");
+    assert!(answers);
+}
+
+#[test]
 fn a_missing_file_or_folder_is_named() {
     check_refused(Launch::basalt().file("/nowhere/basalt.conf".as_ref()), &["/nowhere/basalt.conf"]);
     check_refused(Launch::basalt().with("dir", "/nowhere"), &["/nowhere", "No such file or directory"]);
