@@ -32,7 +32,7 @@ pub struct Chunk {
 /// What somebody who is no client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// By a save point, or by a client while another one was under way.
+    /// By a save point.
     InBackground,
     /// The last one of this run: nothing is written behind it.
     Final,
