@@ -64,7 +64,7 @@ pub struct Keeper {
     bridge: Arc<Bridge>,
     wishes: Receiver<Wish>,
     gifts: Vec<Sender<Gift>>,
-    /// The last attempt at something has failed.
+    /// Something that was wished could not be done yet.
     has_failed: bool,
 }
 
@@ -102,19 +102,20 @@ impl Keeper {
             }
             let left = pending.into_iter().filter_map(|wish| self.fulfil(wish).err());
             pending = left.collect();
+            if pending.is_empty() && std::mem::take(&mut self.has_failed) {
+                tracing::warn!("The files of the log can be changed again");
+            }
         }
     }
 
     /// Does what was wished, or gives the wish back.
     fn fulfil(&mut self, wish: Wish) -> Result<(), Wish> {
-        let outcome = self.try_to(&wish);
-        match &outcome {
-            Err(error) if !self.has_failed => tracing::warn!("Cannot change the files of the log: {error}"),
-            Ok(()) if self.has_failed => tracing::warn!("The files of the log can be changed again"),
-            _ => {}
-        }
-        self.has_failed = outcome.is_err();
-        outcome.map_err(|_| wish)
+        self.try_to(&wish).map_err(|error| {
+            if !std::mem::replace(&mut self.has_failed, true) {
+                tracing::warn!("Cannot change the files of the log: {error}");
+            }
+            wish
+        })
     }
 
     fn try_to(&mut self, wish: &Wish) -> io::Result<()> {
