@@ -80,9 +80,10 @@ struct Writing {
     cut: u64,
     /// Takes what was saved, until all was.
     writer: Option<BaseWriter>,
-    /// Not submitted yet.
+    /// Not submitted yet, but for this many bytes at its front.
     out: Vec<u8>,
-    /// Where that begins in the file.
+    submitted: usize,
+    /// Where the rest begins in the file.
     offset: u64,
     writes_under_way: usize,
     is_sync_under_way: bool,
@@ -94,16 +95,16 @@ struct Writing {
 
 impl Writing {
     fn backlog(&self) -> usize {
-        self.out.len()
+        self.out.len() - self.submitted
     }
 
     /// Submits what there is, as whole blocks, as far as that may be now.
     fn submit(&mut self, ring: &mut Ring) {
         let is_complete = self.writer.is_none();
-        let is_flooded = self.out.len() > BASE_FLOOD_BYTES;
+        let is_flooded = self.backlog() > BASE_FLOOD_BYTES;
         while self.writes_under_way < BASE_WRITES_MAX && (is_flooded || self.next_write_at <= Instant::now())
         {
-            let bytes = match self.out.len() {
+            let bytes = match self.backlog() {
                 0 => return,
                 BASE_CHUNK_BYTES.. => BASE_CHUNK_BYTES,
                 // The last block is filled up with zeroes, behind which nothing follows.
@@ -111,8 +112,12 @@ impl Writing {
                 _ => return,
             };
             let mut block = Block::zeroed(bytes);
-            block[..bytes].copy_from_slice(&self.out[..bytes]);
-            self.out.drain(..bytes);
+            block[..bytes].copy_from_slice(&self.out[self.submitted..][..bytes]);
+            self.submitted += bytes;
+            // Now and then, so that no chunk moves all that waits behind it.
+            if self.submitted > self.out.len() / 2 {
+                self.out.drain(..std::mem::take(&mut self.submitted));
+            }
             let pace = Duration::from_nanos(bytes as u64 * 1_000_000_000 / BASE_BYTES_PER_SECOND);
             self.next_write_at = self.next_write_at.max(Instant::now()) + pace;
             let offset = self.offset;
@@ -142,7 +147,7 @@ impl Log {
     /// Whether so much is saved and not written that memory would grow.
     pub(super) fn is_flooded(&self) -> bool {
         match &self.compaction.stage {
-            Stage::Writing(writing) | Stage::Syncing(writing) => writing.out.len() > BASE_FLOOD_BYTES,
+            Stage::Writing(writing) | Stage::Syncing(writing) => writing.backlog() > BASE_FLOOD_BYTES,
             _ => false,
         }
     }
@@ -193,6 +198,7 @@ impl Log {
             cut,
             writer,
             out,
+            submitted: 0,
             offset: 0,
             writes_under_way: 0,
             is_sync_under_way: false,
@@ -236,7 +242,7 @@ impl Core {
     }
 
     fn begin_compaction_if_due(&mut self) {
-        let settings = self.settings.log.clone();
+        let fsync = self.settings.log.fsync;
         let is_due = self.has_log_grown();
         let (shard, log) = (self.shard.index, self.log.as_mut().expect("the caller has it"));
         // Not before all cores have told where their logs end.
@@ -249,7 +255,7 @@ impl Core {
         log.wish(Wish::Base { shard });
         if log.next.is_none() && !log.has_asked_for_next {
             log.has_asked_for_next = true;
-            log.ask_for_segment(shard, settings.fsync);
+            log.ask_for_segment(shard, fsync);
         }
     }
 
@@ -314,7 +320,7 @@ impl Core {
 
     fn go_on_syncing(&mut self, mut writing: Box<Writing>) {
         writing.submit(&mut self.ring);
-        if writing.out.is_empty() && writing.is_idle() {
+        if writing.backlog() == 0 && writing.is_idle() {
             let token = Token::new(Operation::SyncFile, OF_BASE, 0);
             self.ring.sync_file(writing.kept.file.as_raw_fd(), token);
             writing.is_sync_under_way = true;
