@@ -62,6 +62,21 @@ impl Value {
         matches!(self, Value::Error(_) | Value::BulkError(_))
     }
 
+    /// The length of the value at the start of `bytes`, if it is all there.
+    pub fn extent(bytes: &[u8]) -> Option<usize> {
+        let line_end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
+        let count = std::str::from_utf8(&bytes[1..line_end]).ok().and_then(|text| text.parse::<usize>().ok());
+        let start = line_end + 2;
+        match (bytes[0], count) {
+            (b'$' | b'=' | b'!', Some(length)) => Some(start + length + 2).filter(|end| *end <= bytes.len()),
+            (b'*' | b'~' | b'>' | b'%', Some(count)) => {
+                let values = if bytes[0] == b'%' { count * 2 } else { count };
+                (0..values).try_fold(start, |at, _| Some(at + Self::extent(&bytes[at..])?))
+            }
+            _ => Some(start),
+        }
+    }
+
     /// Parses the value at the start of `bytes`: itself and its length; `None` when it is not all there.
     pub fn parse(bytes: &[u8]) -> Option<(Value, usize)> {
         let line_end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
